@@ -1,1 +1,10 @@
-"""(in progress)"""
+"""Floor 3: configuration → hooked transformer, named initialisations, the exact fast forward."""
+
+from ._config import ModelConfig as ModelConfig
+from ._fast import FastActivations as FastActivations
+from ._fast import FastForward as FastForward
+from ._fast import not_covered_by_fast_forward as not_covered_by_fast_forward
+from ._transformer import hooked_transformer as hooked_transformer
+from ._weights import initial_weights as initial_weights
+from ._weights import n_outputs as n_outputs
+from ._weights import weight_shapes as weight_shapes

@@ -1,0 +1,55 @@
+"""What a network is made of."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..config import Config
+
+
+class ModelConfig(Config):
+    """A transformer that reads [a, b, =] and answers at the last position. Defaults: Nanda et al. 2023.
+
+    **Arguments:**
+
+    - `n_layers`, `n_heads`, `d_model`, `d_head`, `d_mlp`: sizes; the heads' widths together equal `d_model`.
+    - `act_fn`: the MLP's activation.
+    - `normalization`: `none`, or `LN` for a LayerNorm before attention, MLP and unembedding.
+    - `outputs`: `vocabulary` gives `=` a logit too (p + 1 outputs, the paper), `answers` does not (p outputs,
+      TransformerLens' demo).
+    - `biases`: which biases are trained: `none`, `mlp` (the two of the MLP) or `all`; the others stay at zero.
+    - `initialisation`, `seed`: a named scheme, see `initial_weights`.
+    """
+
+    section: ClassVar[str] = "model"
+    n_layers: int = Field(default=1, ge=1, le=12)
+    n_heads: int = Field(default=4, ge=1)
+    d_model: int = Field(default=128, ge=1)
+    d_head: int = Field(default=32, ge=1)
+    d_mlp: int = Field(default=512, ge=1)
+    act_fn: Literal["relu", "gelu"] = "relu"
+    normalization: Literal["none", "LN"] = "none"
+    outputs: Literal["vocabulary", "answers"] = "vocabulary"
+    biases: Literal["none", "mlp", "all"] = "mlp"
+    initialisation: Literal["nanda", "transformer-lens"] = "nanda"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _heads_fill_the_model(self) -> Self:
+        if self.n_heads * self.d_head != self.d_model:
+            raise ValueError(
+                f"model.n_heads × model.d_head = {self.n_heads} × {self.d_head} = {self.n_heads * self.d_head}, but "
+                f"model.d_model = {self.d_model}: they need to be equal; set all three together"
+            )
+        return self
+
+    def trains(self, parameter: str) -> bool:
+        """Whether the optimizer moves `parameter` (a TransformerLens name).
+
+        >>> ModelConfig(biases="mlp").trains("blocks.0.attn.b_Q")
+        False
+        """
+        name = parameter.rsplit(".", 1)[-1]
+        if not name.startswith("b_") or self.biases == "all":
+            return True
+        return self.biases == "mlp" and name in ("b_in", "b_out")

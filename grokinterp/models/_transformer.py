@@ -1,0 +1,59 @@
+"""The adapter: the one module that imports transformer_lens."""
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+
+from ..tasks import Task
+from ._config import ModelConfig
+from ._weights import initial_weights, n_outputs
+
+if TYPE_CHECKING:
+    from transformer_lens import HookedTransformer
+
+
+def hooked_transformer(
+    config: ModelConfig,
+    task: Task,
+    weights: Mapping[str, Float[torch.Tensor, "..."]] | None = None,
+    *,
+    device: str | torch.device = "cpu",
+) -> "HookedTransformer":
+    """The network as a `transformer_lens.HookedTransformer` with `weights`, or with its initial ones.
+
+    Logits are read at the last position: ``model(task.tokens)[:, -1]``. Parameters that the configuration does not
+    train (`ModelConfig.biases`) have ``requires_grad=False``.
+
+    >>> from grokinterp.tasks import TaskConfig
+    >>> task = Task(TaskConfig(p=5))
+    >>> hooked_transformer(ModelConfig(), task)(task.tokens)[:, -1].shape
+    torch.Size([25, 6])
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # What transformer_lens says while it is imported is not the user's affair.
+        from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+    settings = HookedTransformerConfig(
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        d_model=config.d_model,
+        d_head=config.d_head,
+        d_mlp=config.d_mlp,
+        act_fn=config.act_fn,
+        normalization_type=None if config.normalization == "none" else config.normalization,
+        d_vocab=task.n_tokens,
+        d_vocab_out=n_outputs(config, task),
+        n_ctx=3,
+        init_weights=False,  # Weights come from our own named schemes: a seed means the same under any version.
+        device="cpu",
+    )
+    model = HookedTransformer(settings)
+    values = initial_weights(config, task) if weights is None else weights
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(values[name])
+            parameter.requires_grad_(config.trains(name))
+    return model.to(device, print_details=False)
