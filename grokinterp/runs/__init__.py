@@ -1,1 +1,15 @@
-"""(in progress)"""
+"""Floor 4: what is on disk and what is read back from it."""
+
+from ._config import PRESETS as PRESETS
+from ._config import RunConfig as RunConfig
+from ._config import TrainingConfig as TrainingConfig
+from ._files import make_folder as make_folder
+from ._files import refusals_explained as refusals_explained
+from ._files import write_whole as write_whole
+from ._folder import RunFolder as RunFolder
+from ._folder import Tensors as Tensors
+from ._folder import read_tensors as read_tensors
+from ._folder import write_tensors as write_tensors
+from ._run import Run as Run
+from ._run import load_run as load_run
+from ._snapshot import Snapshot as Snapshot

@@ -1,1 +1,7 @@
-"""(in progress)"""
+"""Floor 5: the loop, optimizer, losses and callbacks."""
+
+from ._callbacks import Callback as Callback
+from ._loss import accuracy as accuracy
+from ._loss import cross_entropy as cross_entropy
+from ._train import train as train
+from ._trainer import Trainer as Trainer

@@ -1,0 +1,130 @@
+"""What a run is made from: task, model and training, and the named presets."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+
+from ..config import Config
+from ..errors import GrokinterpError
+from ..models import ModelConfig
+from ..tasks import TaskConfig
+
+
+class TrainingConfig(Config):
+    """Full-batch AdamW on the float64 cross-entropy over the network's outputs. Defaults: Nanda et al. 2023.
+
+    **Arguments:**
+
+    - `steps`: optimizer calls; step n is the state before call n, so step 0 is the initialisation.
+    - `warmup_steps`: call n has the rate `learning_rate`·min(n / warmup_steps, 1): the first call moves nothing.
+    - `evaluate_every`: steps between test losses and accuracies (the train loss is kept at every step).
+    - `checkpoint_every`, `log_checkpoints`, `checkpoint_steps`: a checkpoint every so many steps, at 1, 2, 4, … below
+      that, and at further steps by name; the first and the last step always have one.
+    - `save_every`: steps between states for `--resume`; a killed run repeats at most so many.
+    - `threads`: CPU threads (results repeat bit for bit at the same number); None takes torch's default.
+    """
+
+    section: ClassVar[str] = "training"
+    steps: int = Field(default=20_000, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1.0, ge=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.98, ge=0, lt=1)
+    epsilon: float = Field(default=1e-8, gt=0)
+    warmup_steps: int = Field(default=10, ge=0)
+    evaluate_every: int = Field(default=10, ge=1)
+    checkpoint_every: int = Field(default=100, ge=1)
+    log_checkpoints: bool = True
+    checkpoint_steps: tuple[int, ...] = ()
+    save_every: int = Field(default=500, ge=1)
+    device: str = "cpu"
+    threads: int | None = Field(default=None, ge=1)
+
+    # What may change when a run is continued: nothing here alters the path of the weights.
+    free_on_resume: ClassVar[tuple[str, ...]] = (
+        "steps",
+        "evaluate_every",
+        "checkpoint_every",
+        "log_checkpoints",
+        "checkpoint_steps",
+        "save_every",
+    )
+
+    def rate(self, step: int) -> float:
+        """The learning rate of optimizer call `step`.
+
+        >>> [TrainingConfig().rate(step) for step in (0, 5, 10, 1000)]
+        [0.0, 0.0005, 0.001, 0.001]
+        """
+        return self.learning_rate * (min(step / self.warmup_steps, 1.0) if self.warmup_steps else 1.0)
+
+    def keeps(self, step: int) -> bool:
+        """Whether `step` gets a checkpoint.
+
+        >>> [step for step in range(301) if TrainingConfig(steps=250).keeps(step)]
+        [0, 1, 2, 4, 8, 16, 32, 64, 100, 200, 250, 300]
+        """
+        if step in (0, self.steps) or step % self.checkpoint_every == 0 or step in self.checkpoint_steps:
+            return True
+        return self.log_checkpoints and step < self.checkpoint_every and step & (step - 1) == 0
+
+
+class RunConfig(Config):
+    """Task, model and training of one run.
+
+    >>> RunConfig.preset("nanda-mainline").with_settings(["model.d_mlp=256"]).model.d_mlp
+    256
+    """
+
+    preset_name: str | None = None
+    task: TaskConfig = TaskConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """A named recipe: one of `PRESETS`."""
+        if name not in PRESETS:
+            raise GrokinterpError(f"preset {name!r}: unknown; choose one of {', '.join(PRESETS)}")
+        return cls(preset_name=name, **PRESETS[name])
+
+    def with_settings(self, settings: Iterable[str]) -> Self:
+        """A copy with ``SECTION.KEY=VALUE`` settings applied together; values are JSON, or plain text."""
+        sections: dict[str, dict[str, Any]] = {
+            name: getattr(self, name).model_dump() for name in ("task", "model", "training")
+        }
+        for setting in settings:
+            name, equals, value = setting.partition("=")
+            section, dot, key = name.strip().partition(".")
+            if not (equals and dot and key):
+                raise GrokinterpError(f"--set {setting}: needs SECTION.KEY=VALUE, such as model.d_mlp=256")
+            if section not in sections:
+                raise GrokinterpError(f"--set {setting}: unknown section {section}; choose one of {', '.join(sections)}")
+            sections[section][key] = _parse(value.strip())
+        return type(self)(
+            preset_name=self.preset_name,
+            task=TaskConfig(**sections["task"]),
+            model=ModelConfig(**sections["model"]),
+            training=TrainingConfig(**sections["training"]),
+        )
+
+
+def _parse(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError:
+        return {"none": None, "True": True, "False": False}.get(value, value)
+
+
+PRESETS: dict[str, dict[str, Config]] = {
+    # Nanda et al. 2023, the mainline network of the paper.
+    "nanda-mainline": {},
+    # TransformerLens' Grokking demo: no biases, no warm-up, `=` is no answer.
+    "transformer-lens-demo": {
+        "task": TaskConfig(split_scheme="torch", split_seed=598),
+        "model": ModelConfig(outputs="answers", biases="none", initialisation="transformer-lens", seed=999),
+        "training": TrainingConfig(steps=25_000, warmup_steps=0),
+    },
+}

@@ -1,0 +1,98 @@
+"""A run as it is read back: configuration, metrics, models and snapshots."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+
+from ..errors import GrokinterpError
+from ..models import hooked_transformer, weight_shapes
+from ..tasks import Task
+from ._config import RunConfig
+from ._folder import RunFolder, Tensors
+from ._snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from transformer_lens import HookedTransformer
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run folder, read lazily.
+
+    - `config`: task, model and training; `environment`: versions, threads, device, dtypes.
+    - `steps`: steps that have a checkpoint.
+    - `metrics`: a DataFrame, a row per step (step, train_loss, test_loss, …; NaN where not evaluated).
+    """
+
+    path: Path
+    config: RunConfig
+    environment: dict[str, Any]
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self.path)
+
+    @property
+    def steps(self) -> list[int]:
+        return self.folder.steps()
+
+    @cached_property
+    def task(self) -> Task:
+        return Task(self.config.task)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        return pd.DataFrame(self.folder.read_metrics())
+
+    def weights(self, step: int) -> Tensors:
+        """The weights of a checkpoint, checked against the configuration's names and shapes."""
+        weights = self.folder.read_checkpoint(step)
+        path = self.folder.checkpoint_path(step)
+        expected = weight_shapes(self.config.model, self.task)
+        missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
+        if missing or unknown:
+            raise GrokinterpError(
+                f"{path} does not hold the weights run.json describes: missing {missing or 'none'}, "
+                f"unexpected {unknown or 'none'}; restore the file or run.json from a copy"
+            )
+        for name, shape in expected.items():
+            tensor = weights[name]
+            if tuple(tensor.shape) != shape:
+                raise GrokinterpError(f"{path}: {name} has shape {tuple(tensor.shape)}, run.json needs {shape}")
+            if tensor.dtype != torch.float32:
+                raise GrokinterpError(f"{path}: {name} is {tensor.dtype}, a checkpoint needs torch.float32")
+            if not torch.isfinite(tensor).all():
+                raise GrokinterpError(f"{path}: {name} holds NaN or infinity; use an earlier checkpoint")
+        return weights
+
+    def model(self, step: int) -> "HookedTransformer":
+        """The network at `step` as a `transformer_lens.HookedTransformer`."""
+        return hooked_transformer(self.config.model, self.task, self.weights(step))
+
+    def snapshot(self, step: int | None = None) -> Snapshot:
+        """The network at `step` (default: the last) evaluated on every input of its task."""
+        step = self.last_step if step is None else step
+        return Snapshot(step=step, task=self.task, config=self.config.model, weights=self.weights(step))
+
+    @property
+    def last_step(self) -> int:
+        if not self.steps:
+            raise GrokinterpError(f"{self.path} has no checkpoints yet; continue it with `grokinterp train --resume`")
+        return self.steps[-1]
+
+
+def load_run(path: str | Path) -> Run:
+    """Read the run folder at `path`; nothing heavy is read before it is asked for."""
+    folder = RunFolder(path)
+    record = folder.read_record()
+    try:
+        config, environment = record["config"], record["environment"]
+        return Run(path=folder.path, config=RunConfig(**config), environment=environment)
+    except KeyError as error:
+        raise GrokinterpError(f"{folder.record_path} has no {error.args[0]!r}; restore it from a copy") from None
+    except GrokinterpError as error:
+        raise GrokinterpError(f"{folder.record_path}: {error}") from None

@@ -1,0 +1,177 @@
+"""The loop: steps, what is kept of them, and how a run is continued after anything that can stop it."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from tqdm.auto import tqdm
+
+from ..errors import GrokinterpError
+from ..runs import Run, RunConfig, RunFolder, load_run, read_tensors, refusals_explained, write_tensors
+from ..tasks import Task
+from ._callbacks import Callback
+from ._environment import describe_environment, resolve_device
+from ._interrupt import DeferredInterrupt
+from ._trainer import Trainer
+
+
+def train(
+    config: RunConfig | str | None,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+) -> Run:
+    """Train a network and keep its checkpoints in the run folder `out`.
+
+    **Arguments:**
+
+    - `config`: a `RunConfig`, the name of a preset, or None to continue with the folder's own configuration.
+    - `out`: the run folder; it must not hold a run unless `resume`.
+    - `resume`: continue from the last saved state, or start if there is none yet. The weights afterwards are those of a
+      run that was never stopped, bit for bit on the same machine and number of threads.
+    - `callbacks`: told of every step, checkpoint and the end.
+    - `progress`: show a progress bar.
+
+    **Raises** `GrokinterpError` for a configuration that does not fit, a folder that already holds a run, a full disk,
+    or a loss that is not finite; `KeyboardInterrupt` after Ctrl-C, once the state is saved.
+
+    >>> import tempfile
+    >>> config = RunConfig().with_settings(["task.p=5", "training.steps=3"])
+    >>> run = train(config, tempfile.mkdtemp(), progress=False)
+    >>> run.steps
+    [0, 1, 2, 3]
+    """
+    folder = RunFolder(out)
+    config = RunConfig.preset(config) if isinstance(config, str) else config
+    config, threads = _settle(config, folder, resume)
+    device = resolve_device(config.training.device)
+
+    previous_threads = torch.get_num_threads()
+    torch.set_num_threads(threads or previous_threads)
+    try:
+        task = Task(config.task)
+        record = {
+            "config": config.model_dump(mode="json"),
+            "environment": describe_environment(device, torch.get_num_threads()),
+            "split": {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)},
+        }
+        trainer = Trainer(config, task, device)
+        start = trainer.restore(read_tensors(folder.state_path)) if folder.state_path.exists() else 0
+        folder.create()
+        folder.remove_leftovers()
+        folder.write_record(record)
+        _loop(trainer, config, folder, start, callbacks, progress)
+    finally:
+        torch.set_num_threads(previous_threads)
+    run = load_run(folder.path)
+    for callback in callbacks:
+        callback.on_end(run)
+    return run
+
+
+def _settle(config: RunConfig | None, folder: RunFolder, resume: bool) -> tuple[RunConfig, int | None]:
+    """The configuration and number of threads to train with, given what the folder holds."""
+    if not folder.record_path.exists():
+        if config is None:
+            raise GrokinterpError(f"{folder.path} holds no run to continue; name a preset to start one")
+        return config, config.training.threads
+    if not resume:
+        steps = folder.steps()
+        raise GrokinterpError(
+            f"{folder.path} already holds a run{f' (up to step {steps[-1]})' if steps else ''}; "
+            "continue it with --resume or choose another folder"
+        )
+    run = load_run(folder.path)
+    threads = run.environment["threads"]
+    if config is None:
+        return run.config, threads
+    differences = _differences(run.config, config)
+    if differences:
+        raise GrokinterpError(
+            f"{folder.path} was trained with other settings ({'; '.join(differences)}); "
+            "resume with the same ones or choose another folder"
+        )
+    return config, threads
+
+
+def _differences(old: RunConfig, new: RunConfig) -> list[str]:
+    from ..runs import TrainingConfig
+
+    found = []
+    for section in ("task", "model", "training"):
+        before, after = getattr(old, section).model_dump(), getattr(new, section).model_dump()
+        free = TrainingConfig.free_on_resume if section == "training" else ()
+        found += [
+            f"{section}.{key} {before[key]} → {after[key]}"
+            for key in before
+            if before[key] != after[key] and key not in free
+        ]
+    return found
+
+
+def _loop(
+    trainer: Trainer,
+    config: RunConfig,
+    folder: RunFolder,
+    start: int,
+    callbacks: Sequence[Callback],
+    progress: bool,
+) -> None:
+    settings = config.training
+    if start >= settings.steps and folder.checkpoint_path(settings.steps).exists():
+        return
+    folder.truncate_metrics(start)
+    bar = tqdm(total=settings.steps, initial=start, disable=not progress, unit="step", desc="training")
+    with DeferredInterrupt() as interrupt, folder.metrics_path.open("a") as metrics_file, bar:
+        for step in range(start, settings.steps + 1):
+            last = step == settings.steps
+            metrics = trainer.losses(step, evaluate=last or step % settings.evaluate_every == 0)
+            _require_finite(metrics, folder)
+            keep = settings.keeps(step)
+            if keep:
+                folder.write_checkpoint(step, trainer.weights())
+                for callback in callbacks:
+                    callback.on_checkpoint(step, folder.checkpoint_path(step))
+            if keep or step % settings.save_every == 0 or interrupt.requested:
+                # A resumed run writes the lines from its state's step on: those before must be on disk first.
+                _flush(metrics_file, folder)
+                write_tensors(folder.state_path, trainer.state(step))
+            if interrupt.requested:
+                raise KeyboardInterrupt(f"stopped before step {step}")
+            _append(metrics_file, metrics, folder)
+            for callback in callbacks:
+                callback.on_step(step, metrics)
+            if last:
+                break
+            trainer.update(step)
+            bar.update()
+            if "test_loss" in metrics:
+                bar.set_postfix(train=f"{metrics['train_loss']:.3g}", test=f"{metrics['test_loss']:.3g}", refresh=False)
+        _flush(metrics_file, folder)
+
+
+def _append(file: IO[str], metrics: dict[str, Any], folder: RunFolder) -> None:
+    with refusals_explained(folder.metrics_path):
+        file.write(json.dumps(metrics) + "\n")
+
+
+def _flush(file: IO[str], folder: RunFolder) -> None:
+    with refusals_explained(folder.metrics_path):
+        file.flush()
+
+
+def _require_finite(metrics: dict[str, Any], folder: RunFolder) -> None:
+    for name in ("train_loss", "test_loss"):
+        if not math.isfinite(metrics.get(name, 0.0)):
+            steps = folder.steps()
+            kept = f"the last good checkpoint is step {steps[-1]}" if steps else "no checkpoint was reached"
+            raise GrokinterpError(
+                f"{name} became {metrics[name]} at step {metrics['step']} with learning rate "
+                f"{metrics['learning_rate']:g}: training stopped, {kept} in {folder.path}; "
+                "lower training.learning_rate or raise training.warmup_steps"
+            )

@@ -1,0 +1,110 @@
+"""The network, its optimizer and one step of training: what is computed, apart from what is kept."""
+
+import logging
+from typing import Any
+
+import torch
+from jaxtyping import Float
+
+from ..models import FastForward, hooked_transformer, not_covered_by_fast_forward
+from ..runs import RunConfig, Tensors
+from ..tasks import Task
+from ._loss import accuracy, cross_entropy
+
+logger = logging.getLogger("grokinterp")
+
+
+class Trainer:
+    """A network in training on all train pairs at once.
+
+    - `losses(step)` evaluates the state before optimizer call `step`; `update(step)` makes that call.
+    - `state()` and `restore(state)` hold everything the next steps depend on.
+    """
+
+    def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
+        self.config = config
+        self.model = hooked_transformer(config.model, task, device=device)
+        reason = not_covered_by_fast_forward(config.model)
+        self._fast = None if reason else FastForward(config.model, dict(self.model.named_parameters()))
+        if reason:
+            logger.warning("training with the plain forward: the fast one does not cover %s", reason)
+        self._tokens = {
+            name: task.tokens[torch.from_numpy(indices)].to(device)
+            for name, indices in (("train", task.split.train), ("test", task.split.test))
+        }
+        self._pairs = {
+            name: (tokens[:, 0].contiguous(), tokens[:, 1].contiguous()) for name, tokens in self._tokens.items()
+        }
+        self._answers = {
+            name: torch.from_numpy(task.answers[indices]).to(device)
+            for name, indices in (("train", task.split.train), ("test", task.split.test))
+        }
+        self._trained = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
+        settings = config.training
+        self.optimizer = torch.optim.AdamW(
+            self._trained.values(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            betas=(settings.beta1, settings.beta2),
+            eps=settings.epsilon,
+            fused=device.type in ("cpu", "cuda", "mps"),
+        )
+        self._loss: torch.Tensor | None = None
+
+    def logits(self, pairs: str) -> Float[torch.Tensor, "pair out"]:
+        """Logits of the `train` or `test` pairs over the network's outputs."""
+        if self._fast:
+            return self._fast(*self._pairs[pairs])
+        return self.model(self._tokens[pairs])[:, -1]
+
+    def losses(self, step: int, *, evaluate: bool) -> dict[str, Any]:
+        """Train loss at `step`, with the test loss and both accuracies if `evaluate`."""
+        logits = self.logits("train")
+        self._loss = cross_entropy(logits, self._answers["train"])
+        metrics: dict[str, Any] = {"step": step, "train_loss": self._loss.item()}
+        if evaluate:
+            with torch.no_grad():
+                test_logits = self.logits("test")
+                metrics["test_loss"] = cross_entropy(test_logits, self._answers["test"]).item()
+                metrics["train_accuracy"] = accuracy(logits, self._answers["train"])
+                metrics["test_accuracy"] = accuracy(test_logits, self._answers["test"])
+        return metrics | {"learning_rate": self.config.training.rate(step)}
+
+    def update(self, step: int) -> None:
+        """Optimizer call number `step`, with the gradient of the last `losses`."""
+        assert self._loss is not None, "losses() comes before update()"
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.training.rate(step)
+        self.optimizer.zero_grad()
+        self._loss.backward()
+        self.optimizer.step()
+        self._loss = None
+
+    def weights(self) -> Tensors:
+        return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+
+    def state(self, step: int) -> Tensors:
+        """Weights and optimizer moments before call `step`."""
+        moments = {
+            f"{moment}.{name}": self.optimizer.state[parameter][moment]
+            for name, parameter in self._trained.items()
+            if step > 0
+            for moment in ("exp_avg", "exp_avg_sq")
+        }
+        weights = {f"weights.{name}": value for name, value in self.weights().items()}
+        return {"step": torch.tensor(step), **weights, **moments}
+
+    def restore(self, state: Tensors) -> int:
+        """Take up `state` and return its step."""
+        step = int(state["step"])
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(state[f"weights.{name}"])
+        for name, parameter in self._trained.items():
+            if step > 0:
+                self.optimizer.state[parameter] = {
+                    "step": torch.tensor(float(step), device=parameter.device),
+                    "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
+                    "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
+                }
+        return step
