@@ -40,22 +40,22 @@ def integer(value: Any) -> int | None:
         return None
 
 
-def real_array(x: Array) -> tuple[Namespace, Array]:
+def real_array(x: Array, name: str = "x") -> tuple[Namespace, Array]:
     """The array as real floating numbers of its own library, and that library's namespace.
 
     float32 and float64 stay; half precision becomes float32, which every FFT knows; integers and booleans
     become the widest floating dtype of their library and device (float64, but float32 on MPS and in JAX
-    without x64). What is no array, such as a list, becomes a float64 NumPy array.
+    without x64). What is no array, such as a list, becomes a float64 NumPy array. Errors call it `name`.
     """
     is_array: bool = is_array_api_obj(x)
-    x = x if is_array else _numpy_array(x)
+    x = x if is_array else _numpy_array(x, name)
     xp = array_namespace(x)
     if xp.isdtype(x.dtype, "complex floating"):
         raise GrokinterpError(
-            f"x has dtype {x.dtype}: needs real numbers; transform its real and its imaginary part apart"
+            f"{name} has dtype {x.dtype}: needs real numbers; transform its real and its imaginary part apart"
         )
     if not xp.isdtype(x.dtype, ("bool", "integral", "real floating")):
-        raise GrokinterpError(f"x has dtype {x.dtype}: needs real numbers; convert it to float64 first")
+        raise GrokinterpError(f"{name} has dtype {x.dtype}: needs real numbers; convert it to float64 first")
     if is_array and xp.isdtype(x.dtype, "real floating"):
         target = x.dtype if x.dtype in (xp.float32, xp.float64) else _nearest_float(xp, x.dtype)
     else:
@@ -69,12 +69,12 @@ def widest_float(xp: Namespace, x: Array) -> Any:
     return available.get("float64", xp.float32)
 
 
-def _numpy_array(x: Any) -> np.ndarray:
+def _numpy_array(x: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(x)
     except (TypeError, ValueError) as error:
         raise GrokinterpError(
-            f"x = {shown(x)} is no array: needs real numbers in a rectangular shape; give an array"
+            f"{name} = {shown(x)} is no array: needs real numbers in a rectangular shape; give an array"
         ) from error
 
 

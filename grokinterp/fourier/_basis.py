@@ -1,7 +1,6 @@
 """The real Fourier basis of the functions on Z_n."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,8 +41,7 @@ class FourierBasis:
 
     Raises:
         GrokinterpError: n is no positive integer. The methods raise it for an axis that is not there or not
-        of
-            length n, for a frequency outside 0..n//2, and for complex input.
+            of length n, for a frequency outside 0..n//2, and for complex input.
 
     >>> FourierBasis(5).names
     ('const', 'cos 1', 'sin 1', 'cos 2', 'sin 2')
@@ -115,7 +113,7 @@ class FourierBasis:
         return matrix
 
     def transform(self, x: Array, axis: Integer = -1) -> Float[Array, "..."]:
-        """The coefficients Σ_x row[x] f[x] along an axis of length n, which counts the rows in the result.
+        """The coefficients Σ_j row[j] x[j] along an axis of length n, which counts the rows in the result.
 
         >>> FourierBasis(4).transform([1, 2, 1, 0]).round(3).tolist()  # 1 + sin(2πx/4)
         [2.0, 0.0, 1.414, 0.0]
@@ -129,7 +127,7 @@ class FourierBasis:
         >>> FourierBasis(4).inverse([2, 0, 0, 0]).tolist()
         [1.0, 1.0, 1.0, 1.0]
         """
-        xp, c = real_array(coefficients)
+        xp, c = real_array(coefficients, "coefficients")
         return along(xp, values, c, axis_of_length(c, axis, self.n))
 
     def transform_2d(self, x: Array, axes: Axes = (0, 1)) -> Float[Array, "..."]:
@@ -149,7 +147,7 @@ class FourierBasis:
         >>> FourierBasis(2).inverse_2d([[2, 0], [0, 0]]).round(6).tolist()
         [[1.0, 1.0], [1.0, 1.0]]
         """
-        _, c = real_array(coefficients)
+        _, c = real_array(coefficients, "coefficients")
         a, b = grid_axes(c, axes, self.n)
         return self.inverse(self.inverse(c, a), b)
 
@@ -184,12 +182,14 @@ class FourierBasis:
         >>> FourierBasis(4).keep([4.0, 2.0, 0.0, 2.0], [0]).tolist()
         [2.0, 2.0, 2.0, 2.0]
         """
-        if isinstance(frequencies, str) or not isinstance(frequencies, Iterable):
+        try:
+            named = list(frequencies)
+        except TypeError as error:
             raise GrokinterpError(
                 f"frequencies = {shown(frequencies)}: needs several integers; give a list, e.g. [0, 5]"
-            )
+            ) from error
         kept = np.zeros(self.n)
-        for frequency in frequencies:
+        for frequency in named:
             kept[list(self.rows(frequency))] = 1
         xp, x = real_array(x)
         index = axis_of_length(x, axis, self.n)

@@ -30,7 +30,7 @@ def gini(values: Array, axis: Integer | None = None) -> Any:
     >>> gini([[1, 1, 1], [0, 1, 2]], axis=-1).round(3).tolist()
     [0.0, 0.444]
     """
-    xp, values = real_array(values)
+    xp, values = real_array(values, "values")
     x = xp.astype(values, widest_float(xp, values))
     index = 0 if axis is None else axis_index(x, axis)
     x = xp.reshape(x, (-1,)) if axis is None else xp.moveaxis(x, index, -1)
@@ -45,7 +45,7 @@ def gini(values: Array, axis: Integer | None = None) -> Any:
         raise GrokinterpError("values hold nan or infinity: needs finite numbers; drop those entries first")
     if bool(xp.any(x < 0)):
         raise GrokinterpError(
-            f"values go down to {float(xp.min(x)):g}: needs numbers ≥ 0; give squares or absolute values"
+            f"values go down to {xp.min(x).tolist():g}: needs numbers ≥ 0; give squares or absolute values"
         )
     largest = xp.max(x, axis=-1, keepdims=True)
     # Dividing by the largest first keeps the sums of huge or tiny values representable.

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-modest = settings(derandomize=True, deadline=None, max_examples=25)
+modest = settings(derandomize=True, deadline=None, max_examples=15)
 orders = st.integers(1, 24)
 seeds = st.integers(0, 2**32 - 1)
 

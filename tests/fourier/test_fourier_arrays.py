@@ -85,7 +85,7 @@ def test_integers_in_jax_become_its_widest_floats_without_a_warning():
 def test_gradients_flow_through_torch(method, n):
     basis = FourierBasis(n)
     x = torch.asarray(drawn(0, n, n)).requires_grad_()
-    assert torch.autograd.gradcheck(lambda y: method(basis, y), (x,))
+    assert torch.autograd.gradcheck(lambda y: method(basis, y), (x,), fast_mode=True)
 
 
 @EVERY_METHOD
@@ -102,6 +102,16 @@ def test_the_gradient_of_the_squared_norm_of_the_coefficients_is_twice_the_input
     x = torch.asarray(drawn(3, 7)).requires_grad_()
     (FourierBasis(7).transform(x) ** 2).sum().backward()
     torch.testing.assert_close(x.grad, 2 * x.detach())
+
+
+@EVERY_METHOD
+def test_the_result_stays_on_the_device_of_the_input(method):
+    # The meta device stands in for an accelerator: it, too, refuses to be mixed with the CPU.
+    basis, x = FourierBasis(6), drawn(0, 6, 6, 2)
+    for dtype in (torch.float32, torch.int64):
+        result = method(basis, torch.zeros(x.shape, dtype=dtype, device="meta"))
+        assert result.device.type == "meta"
+        assert tuple(result.shape) == method(basis, x).shape
 
 
 @EVERY_METHOD

@@ -107,7 +107,7 @@ def test_a_frequency_must_be_an_integer_from_0_to_half_of_n(method, frequency):
         method(frequency)
 
 
-@pytest.mark.parametrize("frequencies", [2, "12", None])
+@pytest.mark.parametrize("frequencies", [2, np.array(2), None])
 def test_keep_needs_several_frequencies(frequencies):
     with raises(f"frequencies = {frequencies!r}: needs several integers; give a list, e.g. [0, 5]"):
         BASIS.keep(np.zeros(5), frequencies)
@@ -118,7 +118,16 @@ def test_complex_input_is_to_be_split(x):
     with pytest.raises(GrokinterpError, match=r"^x has dtype (torch\.)?complex128: needs real numbers; "):
         BASIS.transform(x)
     with pytest.raises(GrokinterpError, match=r"; transform its real and its imaginary part apart$"):
-        BASIS.inverse_2d(x)
+        BASIS.transform_2d(x)
+
+
+def test_errors_call_the_input_by_the_name_of_its_argument():
+    with pytest.raises(GrokinterpError, match=r"^coefficients has dtype complex128: "):
+        BASIS.inverse(np.zeros(5, complex))
+    with pytest.raises(GrokinterpError, match=r"^coefficients has dtype complex128: "):
+        BASIS.inverse_2d(np.zeros((5, 5), complex))
+    with pytest.raises(GrokinterpError, match=r"^values has dtype complex128: "):
+        gini([1j])
 
 
 def test_text_and_objects_are_no_numbers():
@@ -147,3 +156,5 @@ def test_gini_needs_finite_values(bad):
 def test_gini_needs_values_that_are_not_negative():
     with raises("values go down to -2: needs numbers ≥ 0; give squares or absolute values"):
         gini([1.0, -2.0])
+    with raises("values go down to -2: needs numbers ≥ 0"):
+        gini(torch.tensor([1.0, -2.0], requires_grad=True))
