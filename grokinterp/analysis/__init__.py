@@ -1,1 +1,35 @@
-"""(in progress)"""
+"""Floor 6: the measurements, pure functions from a `Snapshot` to a frozen result; one module per question."""
+
+from ._analyze import Report as Report
+from ._analyze import analyze as analyze
+from ._attention import AttentionSummary as AttentionSummary
+from ._attention import attention as attention
+from ._components import answer_component as answer_component
+from ._components import cosine_coefficients as cosine_coefficients
+from ._components import cosine_component as cosine_component
+from ._components import mean_by_answer as mean_by_answer
+from ._curves import Curves as Curves
+from ._curves import curves as curves
+from ._curves import measure as measure
+from ._key_frequencies import KeyFrequencies as KeyFrequencies
+from ._key_frequencies import frequencies_above_quarter as frequencies_above_quarter
+from ._key_frequencies import key_frequencies as key_frequencies
+from ._logit_map import LogitMap as LogitMap
+from ._logit_map import logit_map as logit_map
+from ._logits import LogitDecomposition as LogitDecomposition
+from ._logits import decompose_logits as decompose_logits
+from ._losses import accuracy as accuracy
+from ._losses import loss as loss
+from ._neurons import BestFrequencies as BestFrequencies
+from ._neurons import best_frequencies as best_frequencies
+from ._neurons import neuron_frequencies as neuron_frequencies
+from ._phases import Phases as Phases
+from ._phases import find_phases as find_phases
+from ._progress import ProgressMeasures as ProgressMeasures
+from ._progress import all_frequencies as all_frequencies
+from ._spectra import SingularValues as SingularValues
+from ._spectra import Spectrum as Spectrum
+from ._spectra import embedding_singular_values as embedding_singular_values
+from ._spectra import embedding_spectrum as embedding_spectrum
+from ._spectra import logit_map_spectrum as logit_map_spectrum
+from ._weights import sums_of_squared_weights as sums_of_squared_weights

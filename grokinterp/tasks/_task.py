@@ -85,7 +85,7 @@ class Task:
 
     @cached_property
     def pairs(self) -> Int[np.ndarray, "pair 2"]:
-        return np.indices((self.p, self.p)).reshape(2, -1).T
+        return np.ascontiguousarray(np.indices((self.p, self.p)).reshape(2, -1).T)
 
     @cached_property
     def tokens(self) -> "Int[torch.Tensor, 'pair pos']":

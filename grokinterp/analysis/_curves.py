@@ -1,0 +1,91 @@
+"""All measures over the checkpoints of a run, one checkpoint in memory at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from ..runs import Run, Snapshot
+from ._losses import accuracy, loss
+from ._logits import decompose_logits
+from ._progress import ProgressMeasures, all_frequencies
+from ._spectra import embedding_spectrum, logit_map_spectrum
+from ._weights import sums_of_squared_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What is measured at every checkpoint.
+
+    - `measures`: a row per checkpoint, `step` first, a column per measure (see `measure`).
+    - `embedding_norms`, `logit_map_norms`, `cosine_share`: per checkpoint and frequency 0 … ⌊p/2⌋, the norms of W_E and
+      W_L and the logits' fraction of variance in cos(w_k(answer − c)).
+    """
+
+    measures: pd.DataFrame
+    embedding_norms: Float[np.ndarray, "step freq"]
+    logit_map_norms: Float[np.ndarray, "step freq"]
+    cosine_share: Float[np.ndarray, "step freq"]
+
+
+def curves(run: Run, key_frequencies: tuple[int, ...], *, on_step: Callable[[int], None] | None = None) -> Curves:
+    """Measure every checkpoint through the fast forward; memory does not grow with their number but for the results."""
+    rows, embedding, logit_map, cosine = [], [], [], []
+    for step in run.steps:
+        snapshot = run.snapshot(step)
+        row, share = measure(snapshot, key_frequencies)
+        rows.append(row)
+        embedding_norms, map_spectrum = embedding_spectrum(snapshot), logit_map_spectrum(snapshot)
+        rows[-1] |= {"gini_W_E": embedding_norms.gini_components, "gini_W_L": map_spectrum.gini_components}
+        embedding.append(embedding_norms.frequency_norms)
+        logit_map.append(map_spectrum.frequency_norms)
+        cosine.append(share)
+        if on_step:
+            on_step(step)
+    return Curves(pd.DataFrame(rows), np.array(embedding), np.array(logit_map), np.array(cosine))
+
+
+def measure(
+    snapshot: Snapshot, key_frequencies: tuple[int, ...]
+) -> tuple[dict[str, float], Float[np.ndarray, " freq"]]:
+    """One row of measures, and the logits' share of variance per frequency.
+
+    Losses are over the p answers (the logit of `=` left out) in float64:
+
+    - `restricted_loss` on all pairs (`…_train`, `…_test` on those), `excluded_loss` on train pairs, both of the key
+      frequencies together, 2-D; `excluded_loss_all_frequencies` removes all of 1 … ⌊p/2⌋ (the paper's released figure
+      does that, its text says key frequencies); `excluded_loss_k<frequency>` removes one;
+    - `…_3d` by the cosine cube, `…_neurons` at the neurons: see `ProgressMeasures`.
+    """
+    task = snapshot.task
+    progress = ProgressMeasures.of(snapshot)
+    logits, keys, every = progress.logits, key_frequencies, all_frequencies(task.p)
+    decomposition = decompose_logits(logits, task, keys)
+    squares = sums_of_squared_weights(snapshot.weights)
+    row: dict[str, float] = {
+        "step": snapshot.step,
+        "train_loss": loss(logits, task, "train"),
+        "test_loss": loss(logits, task, "test"),
+        "train_accuracy": accuracy(logits, task, "train"),
+        "test_accuracy": accuracy(logits, task, "test"),
+        "restricted_loss": progress.restricted(keys),
+        "restricted_loss_train": progress.restricted(keys, "train"),
+        "restricted_loss_test": progress.restricted(keys, "test"),
+        "restricted_loss_3d": progress.restricted(keys, kind="3d"),
+        "restricted_loss_neurons": progress.restricted(keys, kind="neurons"),
+        "excluded_loss": progress.excluded(keys),
+        "excluded_loss_all_frequencies": progress.excluded(every),
+        "excluded_loss_3d": progress.excluded(keys, kind="3d"),
+        "excluded_loss_3d_all_frequencies": progress.excluded(every, kind="3d"),
+        "excluded_loss_neurons": progress.excluded(keys, kind="neurons"),
+        "logit_variance_explained": decomposition.variance_explained,
+        "sum_of_squared_weights": sum(squares.values()),
+    }
+    train = len(task.split.train) / task.n_pairs
+    row["all_loss"] = train * row["train_loss"] + (1 - train) * row["test_loss"]
+    row |= {f"excluded_loss_k{k}": progress.excluded([k]) for k in keys}
+    row |= {f"excluded_loss_3d_k{k}": progress.excluded([k], kind="3d") for k in keys}
+    row |= {f"sum_of_squared_weights_{name}": value for name, value in squares.items()}
+    return row, decomposition.share

@@ -1,0 +1,102 @@
+"""What the measurements say, in words."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._analyze import Report
+
+# The network is said to add on circles if keeping only the key frequencies keeps its answers, and these make up most of
+# its logits. Both are stated with their numbers beside the claim.
+MOST = 0.5
+GENERALISED = 0.99
+
+
+def finding(report: "Report") -> list[str]:
+    """A headline and the sentences that support it, each with its numbers."""
+    final, task = report.final, report.run.task
+    keys = report.key_frequencies
+    circles = (
+        final["test_accuracy"] >= GENERALISED
+        and final["restricted_accuracy"] >= GENERALISED
+        and report.logits.variance_explained >= MOST
+    )
+    verb = {"add": "adds", "subtract": "subtracts"}[task.config.operation]
+    if circles:
+        headline = f"This network {verb} on {_count(len(keys), 'circle')}: {_list(keys)} turns per {task.p}."
+    elif final["test_accuracy"] >= GENERALISED:
+        headline = (
+            f"This network has generalised, but not by circles this analysis can see: {_count(len(keys), 'frequency')} "
+            f"explain {_percent(report.logits.variance_explained)} of its logits and alone give "
+            f"{_percent(final['restricted_accuracy'])} of the answers."
+        )
+    elif final["train_accuracy"] >= GENERALISED:
+        headline = (
+            f"This network has memorised its training pairs and not generalised (yet): it answers "
+            f"{_percent(final['test_accuracy'])} of the unseen pairs; guessing gives {_percent(1 / task.p)}."
+        )
+    else:
+        headline = (
+            f"This network has not learned its training pairs: it answers {_percent(final['train_accuracy'])} of them "
+            f"and {_percent(final['test_accuracy'])} of the unseen ones; guessing gives {_percent(1 / task.p)}."
+        )
+    sentences = [headline]
+    if circles:
+        sentences += _circles(report, keys)
+    sentences += _history(report)
+    return sentences
+
+
+def _circles(report: "Report", keys: Sequence[int]) -> list[str]:
+    final, task = report.final, report.run.task
+    sign = {"add": "+", "subtract": "−"}[task.config.operation]
+    neurons = len(report.neurons.frequency)
+    clustered = sum(len(members) for members in report.neurons.clusters().values())
+    return [
+        f"At each key frequency k it turns a and b into angles 2πka/{task.p} and 2πkb/{task.p} and answers where the "
+        f"cosines cos(2πk(a {sign} b − c)/{task.p}) agree: together these make up "
+        f"{_percent(report.logits.variance_explained)} of the variance of its logits.",
+        f"Kept alone, these frequencies give a loss of {_number(final['restricted_loss'])} on all pairs (the whole "
+        f"network: {_number(final['all_loss'])}). Without them the loss on the training pairs is "
+        f"{_number(final['excluded_loss'])} instead of {_number(final['train_loss'])}; a uniform guess has "
+        f"{math.log(task.p):.2f}.",
+        f"{clustered} of {neurons} neurons compute with a single frequency (≥ 85 % of their variance).",
+    ]
+
+
+def _history(report: "Report") -> list[str]:
+    phases = report.phases
+    parts = []
+    if phases.memorization:
+        parts.append(f"memorised until step {phases.memorization[1]:,}")
+    if phases.circuit_formation:
+        parts.append(f"formed its circuit until step {phases.circuit_formation[1]:,}")
+    if phases.cleanup:
+        parts.append(f"cleaned up until step {phases.cleanup[1]:,}")
+    sentences = [f"It {_list(parts)}."] if parts else []
+    if phases.test_accuracy_sustained is not None:
+        after = f"; its training pairs it knew from step {phases.train_accuracy_sustained:,}"
+        known = after if phases.train_accuracy_sustained is not None else ""
+        sentences.append(f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{known}.")
+    return sentences
+
+
+def _list(items: Sequence[object]) -> str:
+    words = [str(item) for item in items]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
+
+
+def _count(number: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.3g} %"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+

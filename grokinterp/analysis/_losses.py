@@ -1,0 +1,45 @@
+"""Loss and accuracy of a network on its train, test or all pairs, over the p answers, in float64."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from ..tasks import Task
+from ..training import accuracy as _accuracy
+from ..training import cross_entropy as _cross_entropy
+
+DataSet = Literal["train", "test", "all"]
+
+
+def pairs_of(task: Task, data: DataSet) -> Int[np.ndarray, " chosen"]:
+    """Indices of the pairs in `data`."""
+    if data == "all":
+        return np.arange(task.n_pairs)
+    return task.split.train if data == "train" else task.split.test
+
+
+def loss(logits: Float[np.ndarray, "pair p"], task: Task, data: DataSet) -> float:
+    """Mean cross-entropy on `data`; `logits` are those of all p² pairs, over the answers (`=` left out)."""
+    chosen = pairs_of(task, data)
+    return loss_of(logits[chosen], task.answers[chosen])
+
+
+def loss_of(logits: Float[np.ndarray, "chosen p"], answers: Int[np.ndarray, " chosen"]) -> float:
+    """Mean cross-entropy of logits against answers, row by row."""
+    return _cross_entropy(torch.from_numpy(logits), torch.from_numpy(answers)).item()
+
+
+def losses_by_row(
+    logits: Float[np.ndarray, "chosen p"], answers: Int[np.ndarray, " chosen"]
+) -> Float[np.ndarray, " chosen"]:
+    """Cross-entropy of each row."""
+    log_p = torch.log_softmax(torch.from_numpy(logits).double(), dim=-1).numpy()
+    return -log_p[np.arange(len(answers)), answers]
+
+
+def accuracy(logits: Float[np.ndarray, "pair p"], task: Task, data: DataSet) -> float:
+    """Share of the pairs in `data` whose largest logit is the answer's."""
+    chosen = torch.from_numpy(pairs_of(task, data))
+    return _accuracy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen])

@@ -1,0 +1,86 @@
+"""The phases of grokking, found from the curves.
+
+Nanda et al. 2023 read the boundaries off the figure by eye (1,400, 9,400 and 14,000 on the mainline). The rules here:
+
+- memorization ends at the minimum of the excluded loss (key frequencies, train pairs) before the network generalises:
+  from there on the circuit carries a growing share of the train performance;
+- circuit formation ends, and cleanup begins, when the test loss falls below ln p for good, the loss of a uniform guess:
+  before that, what is known of unseen pairs is drowned by what was memorised;
+- cleanup ends when the sum of squared weights comes within 3 % of its last value for good.
+
+A phase that the run did not reach is None.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+
+SETTLED = 0.03
+GROKKED = 0.99
+Phase = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Phases:
+    """First and last step of each phase, and when the accuracies reached 99 %.
+
+    `…_first` is the first evaluation at ≥ 99 %, `…_sustained` the first from which no later evaluation falls below.
+    """
+
+    memorization: Phase
+    circuit_formation: Phase
+    cleanup: Phase
+    train_accuracy_first: int | None
+    train_accuracy_sustained: int | None
+    test_accuracy_first: int | None
+    test_accuracy_sustained: int | None
+
+
+def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, p: int) -> Phases:
+    """Apply the module's rules to the measures per checkpoint and, where evaluated more often, the training metrics."""
+    evaluated = metrics.dropna(subset=["test_loss"]) if "test_loss" in metrics else measures
+    train_first, train_sustained = _reached(evaluated, "train_accuracy")
+    test_first, test_sustained = _reached(evaluated, "test_accuracy")
+    memorization = circuit_formation = cleanup = None
+
+    last = int(measures["step"].iloc[-1])
+    # A network that guesses has this loss too, at the start: it counts only after memorization.
+    below_guess = evaluated["test_loss"].to_numpy() < np.log(p)
+    generalises_from = _for_good(evaluated["step"].to_numpy(), below_guess) if train_first is not None else None
+    before = measures[measures["step"] <= (last if generalises_from is None else generalises_from)]
+    if train_first is not None:
+        excluded = before["excluded_loss"].to_numpy()
+        memorized = max(int(before["step"].iloc[int(np.argmin(excluded))]), train_first)
+        memorization = (0, memorized)
+        if generalises_from is None:
+            circuit_formation = (memorized, last) if memorized < last else None
+        elif generalises_from > memorized:
+            circuit_formation = (memorized, generalises_from)
+    if generalises_from is not None:
+        total = measures["sum_of_squared_weights"].to_numpy()
+        settled = _for_good(measures["step"].to_numpy(), np.abs(total / total[-1] - 1) <= SETTLED)
+        cleanup = (generalises_from, max(generalises_from, last if settled is None else settled))
+    return Phases(
+        memorization=memorization,
+        circuit_formation=circuit_formation,
+        cleanup=cleanup,
+        train_accuracy_first=train_first,
+        train_accuracy_sustained=train_sustained,
+        test_accuracy_first=test_first,
+        test_accuracy_sustained=test_sustained,
+    )
+
+
+def _for_good(steps: np.ndarray, holds: Bool[np.ndarray, " step"]) -> int | None:
+    """The first step from which `holds` is true to the end."""
+    fails = np.flatnonzero(~holds)
+    start = fails[-1] + 1 if len(fails) else 0
+    return int(steps[start]) if start < len(steps) else None
+
+
+def _reached(evaluated: pd.DataFrame, column: str) -> tuple[int | None, int | None]:
+    holds = evaluated[column].to_numpy() >= GROKKED
+    steps = evaluated["step"].to_numpy()
+    return (int(steps[np.argmax(holds)]) if holds.any() else None), _for_good(steps, holds)
