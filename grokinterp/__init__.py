@@ -1,1 +1,49 @@
-"""grokinterp."""
+"""grokinterp trains networks that grok, keeps their checkpoints, and reads the algorithm out of them.
+
+    import grokinterp
+
+    run = grokinterp.train("quick", "runs/quick")      # or grokinterp.load_run(folder)
+    report = grokinterp.analyze(run)
+    report.finding, report.key_frequencies
+
+`grokinterp.fourier` stands alone and needs NumPy only. Nothing heavy is imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .analysis import Report as Report
+    from .analysis import analyze as analyze
+    from .errors import GrokinterpError as GrokinterpError
+    from .report import write_report as write_report
+    from .runs import Run as Run
+    from .runs import RunConfig as RunConfig
+    from .runs import Snapshot as Snapshot
+    from .runs import load_run as load_run
+    from .training import train as train
+
+_WHERE = {
+    "GrokinterpError": "errors",
+    "Report": "analysis",
+    "Run": "runs",
+    "RunConfig": "runs",
+    "Snapshot": "runs",
+    "analyze": "analysis",
+    "load_run": "runs",
+    "train": "training",
+    "write_report": "report",
+}
+_ROOMS = ("analysis", "errors", "fourier", "models", "report", "runs", "tasks", "training")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    if name in _ROOMS:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE, *_ROOMS])

@@ -46,7 +46,7 @@ class Report:
     attention: AttentionSummary
     curves: Curves
     phases: Phases
-    final: dict[str, float]
+    final: dict[str, int | float]
 
     @property
     def key_frequencies(self) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int
     )
 
 
-def _final(snapshot: Snapshot, keys: tuple[int, ...], measured: Curves) -> dict[str, float]:
+def _final(snapshot: Snapshot, keys: tuple[int, ...], measured: Curves) -> dict[str, int | float]:
     """The last row of the measures, with what is worth its time only once."""
     progress = ProgressMeasures.of(snapshot)
     task = snapshot.task

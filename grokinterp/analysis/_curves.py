@@ -49,7 +49,7 @@ def curves(run: Run, key_frequencies: tuple[int, ...], *, on_step: Callable[[int
 
 def measure(
     snapshot: Snapshot, key_frequencies: tuple[int, ...]
-) -> tuple[dict[str, float], Float[np.ndarray, " freq"]]:
+) -> tuple[dict[str, int | float], Float[np.ndarray, " freq"]]:
     """One row of measures, and the logits' share of variance per frequency.
 
     Losses are over the p answers (the logit of `=` left out) in float64:
@@ -64,7 +64,7 @@ def measure(
     logits, keys, every = progress.logits, key_frequencies, all_frequencies(task.p)
     decomposition = decompose_logits(logits, task, keys)
     squares = sums_of_squared_weights(snapshot.weights)
-    row: dict[str, float] = {
+    row: dict[str, int | float] = {
         "step": snapshot.step,
         "train_loss": loss(logits, task, "train"),
         "test_loss": loss(logits, task, "test"),
@@ -87,5 +87,6 @@ def measure(
     row["all_loss"] = train * row["train_loss"] + (1 - train) * row["test_loss"]
     row |= {f"excluded_loss_k{k}": progress.excluded([k]) for k in keys}
     row |= {f"excluded_loss_3d_k{k}": progress.excluded([k], kind="3d") for k in keys}
-    row |= {f"sum_of_squared_weights_{name}": value for name, value in squares.items()}
+    # Biases that stay at zero would only widen the table.
+    row |= {f"sum_of_squared_weights_{name}": value for name, value in squares.items() if not name.startswith("b_") or value}
     return row, decomposition.share

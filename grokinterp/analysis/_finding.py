@@ -24,7 +24,8 @@ def finding(report: "Report") -> list[str]:
     )
     verb = {"add": "adds", "subtract": "subtracts"}[task.config.operation]
     if circles:
-        headline = f"This network {verb} on {_count(len(keys), 'circle')}: {_list(keys)} turns per {task.p}."
+        frequencies = f"key {'frequency' if len(keys) == 1 else 'frequencies'} {_list(keys)}"
+        headline = f"This network {verb} on {_count(len(keys), 'circle')}: {frequencies} of {task.name}."
     elif final["test_accuracy"] >= GENERALISED:
         headline = (
             f"This network has generalised, but not by circles this analysis can see: {_count(len(keys), 'frequency')} "

@@ -1,6 +1,6 @@
 """What a network is made of."""
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,7 +35,7 @@ class ModelConfig(Config):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
-    def _heads_fill_the_model(self) -> Self:
+    def _heads_fill_the_model(self) -> "ModelConfig":
         if self.n_heads * self.d_head != self.d_model:
             raise ValueError(
                 f"model.n_heads × model.d_head = {self.n_heads} × {self.d_head} = {self.n_heads * self.d_head}, but "

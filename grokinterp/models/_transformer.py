@@ -33,24 +33,25 @@ def hooked_transformer(
     torch.Size([25, 6])
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # What transformer_lens says while it is imported is not the user's affair.
+        # What transformer_lens says of its own imports and its plans for 4.0 is not the user's affair.
+        warnings.simplefilter("ignore")
         from transformer_lens import HookedTransformer, HookedTransformerConfig
 
-    settings = HookedTransformerConfig(
-        n_layers=config.n_layers,
-        n_heads=config.n_heads,
-        d_model=config.d_model,
-        d_head=config.d_head,
-        d_mlp=config.d_mlp,
-        act_fn=config.act_fn,
-        normalization_type=None if config.normalization == "none" else config.normalization,
-        d_vocab=task.n_tokens,
-        d_vocab_out=n_outputs(config, task),
-        n_ctx=3,
-        init_weights=False,  # Weights come from our own named schemes: a seed means the same under any version.
-        device="cpu",
-    )
-    model = HookedTransformer(settings)
+        settings = HookedTransformerConfig(
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            d_model=config.d_model,
+            d_head=config.d_head,
+            d_mlp=config.d_mlp,
+            act_fn=config.act_fn,
+            normalization_type=None if config.normalization == "none" else config.normalization,
+            d_vocab=task.n_tokens,
+            d_vocab_out=n_outputs(config, task),
+            n_ctx=3,
+            init_weights=False,  # Weights come from our own named schemes: a seed means the same under any version.
+            device="cpu",
+        )
+        model = HookedTransformer(settings)
     values = initial_weights(config, task) if weights is None else weights
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -84,13 +84,13 @@ class RunConfig(Config):
     training: TrainingConfig = TrainingConfig()
 
     @classmethod
-    def preset(cls, name: str) -> Self:
+    def preset(cls, name: str) -> "RunConfig":
         """A named recipe: one of `PRESETS`."""
         if name not in PRESETS:
             raise GrokinterpError(f"preset {name!r}: unknown; choose one of {', '.join(PRESETS)}")
         return cls(preset_name=name, **PRESETS[name])
 
-    def with_settings(self, settings: Iterable[str]) -> Self:
+    def with_settings(self, settings: Iterable[str]) -> "RunConfig":
         """A copy with ``SECTION.KEY=VALUE`` settings applied together; values are JSON, or plain text."""
         sections: dict[str, dict[str, Any]] = {
             name: getattr(self, name).model_dump() for name in ("task", "model", "training")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -21,7 +20,7 @@ from ..errors import GrokinterpError
 from ._files import make_folder, refusals_explained, write_whole
 
 SCHEMA_VERSION = 1
-Tensors = dict[str, Float[torch.Tensor, "..."]]
+Tensors = dict[str, torch.Tensor]
 _STEP = re.compile(r"step_(\d{6,})\.safetensors")
 
 
@@ -93,7 +92,7 @@ class RunFolder:
 
     # metrics.jsonl
 
-    def read_metrics(self) -> list[dict[str, float]]:
+    def read_metrics(self) -> list[dict[str, int | float]]:
         """All whole lines; the last one may have been cut by a kill and is then left out."""
         if not self.metrics_path.exists():
             return []

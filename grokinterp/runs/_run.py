@@ -67,7 +67,7 @@ class Run:
                 raise GrokinterpError(f"{path}: {name} is {tensor.dtype}, a checkpoint needs torch.float32")
             if not torch.isfinite(tensor).all():
                 raise GrokinterpError(f"{path}: {name} holds NaN or infinity; use an earlier checkpoint")
-        return weights
+        return {name: weights[name] for name in expected}
 
     def model(self, step: int) -> "HookedTransformer":
         """The network at `step` as a `transformer_lens.HookedTransformer`."""

@@ -10,7 +10,16 @@ import torch
 from tqdm.auto import tqdm
 
 from ..errors import GrokinterpError
-from ..runs import Run, RunConfig, RunFolder, load_run, read_tensors, refusals_explained, write_tensors
+from ..runs import (
+    Run,
+    RunConfig,
+    RunFolder,
+    TrainingConfig,
+    load_run,
+    read_tensors,
+    refusals_explained,
+    write_tensors,
+)
 from ..tasks import Task
 from ._callbacks import Callback
 from ._environment import describe_environment, resolve_device
@@ -62,6 +71,11 @@ def train(
         }
         trainer = Trainer(config, task, device)
         start = trainer.restore(read_tensors(folder.state_path)) if folder.state_path.exists() else 0
+        if start > config.training.steps:
+            raise GrokinterpError(
+                f"{folder.path} is trained to step {start} already, training.steps = {config.training.steps} is less; "
+                "ask for more steps or choose another folder"
+            )
         folder.create()
         folder.remove_leftovers()
         folder.write_record(record)
@@ -100,8 +114,6 @@ def _settle(config: RunConfig | None, folder: RunFolder, resume: bool) -> tuple[
 
 
 def _differences(old: RunConfig, new: RunConfig) -> list[str]:
-    from ..runs import TrainingConfig
-
     found = []
     for section in ("task", "model", "training"):
         before, after = getattr(old, section).model_dump(), getattr(new, section).model_dump()
@@ -123,8 +135,9 @@ def _loop(
     progress: bool,
 ) -> None:
     settings = config.training
-    if start >= settings.steps and folder.checkpoint_path(settings.steps).exists():
-        return
+    written = folder.read_metrics()
+    if written and written[-1]["step"] == settings.steps == start:
+        return  # Complete: the line of the last step is the last thing a run writes.
     folder.truncate_metrics(start)
     bar = tqdm(total=settings.steps, initial=start, disable=not progress, unit="step", desc="training")
     with DeferredInterrupt() as interrupt, folder.metrics_path.open("a") as metrics_file, bar:

@@ -1,0 +1,136 @@
+"""Floor 8: the commands. They parse, call and print; heavy rooms are imported inside them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import GrokinterpError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Train networks that grok, keep their checkpoints, and read the algorithm out of them.",
+)
+
+RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder made by `grokinterp train`.")]
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The run folder to write.")],
+    preset: Annotated[str | None, typer.Option(help="nanda-mainline, transformer-lens-demo or quick.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimizer calls; the preset's number otherwise.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change task, model or training.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder, if there is one.")] = False,
+) -> None:
+    """Train a network and keep its checkpoints.
+
+    A run that was stopped, by Ctrl-C or worse, is continued with
+    `grokinterp train --out DIR --resume`.
+    """
+    from .runs import RunConfig, RunFolder, load_run
+    from .training import train as train_run
+
+    changes = list(settings or [])
+    changes += [] if steps is None else [f"training.steps={steps}"]
+    changes += [] if device is None else [f"training.device={device}"]
+    if preset is not None:
+        config = RunConfig.preset(preset).with_settings(changes)
+    elif resume and RunFolder(out).record_path.exists():
+        config = load_run(out).config.with_settings(changes)
+    elif resume:
+        raise GrokinterpError(f"{out} holds no run to continue; name a preset to start one: --preset quick")
+    else:
+        raise GrokinterpError("no preset given: needs --preset nanda-mainline, transformer-lens-demo or quick")
+    try:
+        run = train_run(config, out, resume=resume, progress=sys.stderr.isatty())
+    except KeyboardInterrupt as interrupt:
+        _console().print(f"{interrupt or 'stopped'}; continue with: grokinterp train --out {out} --resume", markup=False)
+        raise typer.Exit(130) from None
+    console = _console()
+    console.print(f"{run.task.name}: {len(run.steps)} checkpoints up to step {run.last_step} in {run.path}", markup=False)
+    console.print(f"next: grokinterp analyze {run.path}", markup=False)
+
+
+@app.command()
+def analyze(
+    run_dir: RunDir,
+    out: Annotated[Path | None, typer.Option(help="Where to write the report; RUN_DIR/report otherwise.")] = None,
+) -> None:
+    """Say how a trained network works: report.html, report.json and measures.csv."""
+    from tqdm import tqdm
+
+    from .analysis import analyze as analyze_run
+    from .report import write_report
+    from .runs import load_run
+
+    run = load_run(run_dir)
+    with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
+        report = analyze_run(run, on_step=lambda _: bar.update())
+    paths = write_report(report, out or run_dir / "report")
+    console = _console()
+    for sentence in report.finding:
+        console.print(sentence, markup=False)
+    console.print()
+    for path in (paths.html, paths.json, paths.csv):
+        console.print(str(path), markup=False)
+
+
+@app.command()
+def info(run_dir: RunDir) -> None:
+    """What a run folder holds: task, model, training, checkpoints, last losses."""
+    from rich.table import Table
+
+    from .runs import load_run
+
+    run = load_run(run_dir)
+    table = Table(show_header=False, box=None)
+    config, steps, metrics = run.config, run.steps, run.metrics
+    rows = {
+        "run": str(run.path),
+        "preset": config.preset_name or "none",
+        "task": f"{run.task.name}, {len(run.task.split.train)} train and {len(run.task.split.test)} test pairs",
+        "split": f"{config.task.split_scheme}, seed {config.task.split_seed}, hash {run.task.split.hash}",
+        "model": ", ".join(f"{key} {value}" for key, value in config.model.model_dump().items()),
+        "training": ", ".join(f"{key} {value}" for key, value in config.training.model_dump().items()),
+        "trained with": ", ".join(f"{name} {version}" for name, version in run.environment["versions"].items()),
+        "checkpoints": f"{len(steps)}, steps {steps[0]} to {steps[-1]}" if steps else "none yet",
+    }
+    if len(metrics):
+        evaluated = metrics.dropna().iloc[-1]
+        rows[f"step {int(evaluated['step'])}"] = ", ".join(
+            f"{name.replace('_', ' ')} {evaluated[name]:.4g}"
+            for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+        )
+    for name, value in rows.items():
+        table.add_row(name, value)
+    _console().print(table, markup=False)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line: exit status 0 done, 2 wrong input (one clear line), 1 a fault, 130 interrupted."""
+    try:
+        app()
+    except GrokinterpError as error:
+        sys.stderr.write(f"grokinterp: {error}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Runs and files that tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from grokinterp.runs import Run, RunConfig, load_run
+from grokinterp.training import train
+
+ROOT = Path(__file__).parent.parent
+TINY = [
+    "task.p=7",
+    "task.train_fraction=0.6",
+    "model.n_heads=2",
+    "model.d_head=8",
+    "model.d_model=16",
+    "model.d_mlp=24",
+    "training.steps=40",
+    "training.checkpoint_every=10",
+    "training.save_every=15",
+    "training.threads=1",
+]
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> RunConfig:
+    """A network that trains in under a second."""
+    return RunConfig().with_settings(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(tiny_config, tmp_path_factory.mktemp("tiny") / "run", progress=False)
+
+
+@pytest.fixture(scope="session")
+def mainline() -> Run:
+    """The run that ships with the repository."""
+    return load_run(ROOT / "checkpoints" / "nanda-mainline")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Other people's files, which are not part of the repository."""
+    path = Path(os.environ.get("GROKINTERP_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip("other people's checkpoints are not here: set GROKINTERP_SHARED_DATA to their folder")
+    return path

@@ -1,0 +1,158 @@
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from grokinterp.errors import GrokinterpError
+from grokinterp.models import (
+    FastForward,
+    ModelConfig,
+    hooked_transformer,
+    initial_weights,
+    not_covered_by_fast_forward,
+    weight_shapes,
+)
+from grokinterp.tasks import Task, TaskConfig
+from grokinterp.training import cross_entropy
+
+SMALL = {"n_heads": 2, "d_head": 8, "d_model": 16, "d_mlp": 24}
+
+
+def losses(config: ModelConfig, task: Task) -> list[float]:
+    model = hooked_transformer(config, task)
+    return [
+        cross_entropy(model(task.tokens[pairs])[:, -1], torch.from_numpy(task.answers[pairs])).item()
+        for pairs in (task.split.train, task.split.test)
+    ]
+
+
+def test_the_mainline_starts_at_the_published_losses():
+    assert losses(ModelConfig(), Task(TaskConfig())) == pytest.approx([4.764053, 4.768347], abs=1e-6)
+
+
+def test_the_mainline_without_its_equals_output_starts_at_the_published_losses():
+    task = Task(TaskConfig())
+    model = hooked_transformer(ModelConfig(), task)
+    logits = model(task.tokens)[:, -1, :113].detach()
+    answers = torch.from_numpy(task.answers)
+    found = [cross_entropy(logits[pairs], answers[pairs]).item() for pairs in (task.split.train, task.split.test)]
+    assert found == pytest.approx([4.755245, 4.759535], abs=1e-6)
+
+
+def test_transformer_lens_scheme_is_what_transformer_lens_draws():
+    task = Task(TaskConfig(split_scheme="torch", split_seed=598))
+    config = ModelConfig(outputs="answers", biases="none", initialisation="transformer-lens", seed=999)
+    assert losses(config, task) == pytest.approx([4.735886, 4.732981], abs=1e-6)
+
+
+@pytest.mark.parametrize("extra", [{}, {"normalization": "LN", "n_layers": 2}])
+def test_transformer_lens_scheme_equals_a_network_that_transformer_lens_initialises(extra):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+        settings = HookedTransformerConfig(
+            n_layers=extra.get("n_layers", 1), d_model=16, d_head=8, n_heads=2, d_mlp=24, act_fn="relu", d_vocab=8,
+            d_vocab_out=7, n_ctx=3, normalization_type=extra.get("normalization"), seed=3, device="cpu",
+        )  # fmt: skip
+        theirs = dict(HookedTransformer(settings).named_parameters())
+    config = ModelConfig(**SMALL, outputs="answers", initialisation="transformer-lens", seed=3, **extra)
+    ours = initial_weights(config, Task(TaskConfig(p=7)))
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_first_weights_of_the_mainline_are_fixed():
+    """A change of these numbers is a change of every seed's network."""
+    weights = initial_weights(ModelConfig(), Task(TaskConfig()))
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn(128, 114, generator=generator) / 128**0.5
+    assert torch.equal(weights["embed.W_E"], drawn.T)
+    assert sum(float((w.double() ** 2).sum()) for w in weights.values()) == pytest.approx(1783.378, abs=1e-3)
+
+
+def test_initialisation_leaves_the_callers_random_state_alone():
+    before = torch.get_rng_state()
+    for scheme in ("nanda", "transformer-lens"):
+        initial_weights(ModelConfig(initialisation=scheme), Task(TaskConfig(p=5)))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("biases", "trained"), [("none", set()), ("mlp", {"b_in", "b_out"}), ("all", {"b_in", "b_out", "b_Q", "b_U"})]
+)
+def test_biases_are_trained_as_configured(biases, trained):
+    model = hooked_transformer(ModelConfig(**SMALL, biases=biases), Task(TaskConfig(p=5)))
+    free = {name.rsplit(".", 1)[-1] for name, w in model.named_parameters() if w.requires_grad}
+    assert {name for name in free if name in {"b_in", "b_out", "b_Q", "b_U"}} == trained
+    assert {"W_E", "W_pos", "W_Q", "W_O", "W_in", "W_U"} <= free
+
+
+def random_weights(config: ModelConfig, task: Task, scale: float) -> dict[str, torch.Tensor]:
+    """Every parameter, biases too, away from zero."""
+    generator = torch.Generator().manual_seed(7)
+    return {
+        name: scale * torch.randn(shape, generator=generator) for name, shape in weight_shapes(config, task).items()
+    }
+
+
+@pytest.mark.parametrize("act_fn", ["relu", "gelu"])
+@pytest.mark.parametrize("outputs", ["vocabulary", "answers"])
+@pytest.mark.parametrize("size", [{}, SMALL, {**SMALL, "n_heads": 1, "d_head": 16}])
+def test_fast_forward_and_its_gradients_are_the_models(act_fn, outputs, size):
+    task = Task(TaskConfig(p=13))
+    config = ModelConfig(act_fn=act_fn, outputs=outputs, biases="all", **size)
+    model = hooked_transformer(config, task, random_weights(config, task, scale=0.3))
+    tokens, answers = task.tokens[::3], torch.from_numpy(task.answers[::3])
+
+    plain = model(tokens)[:, -1]
+    cross_entropy(plain, answers).backward()
+    expected = {name: w.grad.clone() for name, w in model.named_parameters()}
+    model.zero_grad()
+    fast = FastForward(config, dict(model.named_parameters()))(tokens[:, 0].contiguous(), tokens[:, 1].contiguous())
+    cross_entropy(fast, answers).backward()
+
+    assert (fast - plain).abs().max() <= 1e-5 * plain.abs().max()
+    largest = max(grad.abs().max() for grad in expected.values())
+    for name, w in model.named_parameters():
+        assert w.grad is not None, name
+        assert (w.grad - expected[name]).abs().max() <= 1e-5 * largest, name
+
+
+def test_fast_activations_are_the_models_own():
+    task = Task(TaskConfig(p=13))
+    config = ModelConfig(**SMALL, biases="all")
+    weights = random_weights(config, task, scale=0.5)
+    model = hooked_transformer(config, task, weights)
+    with torch.no_grad():
+        logits, cache = model.run_with_cache(task.tokens)
+    found = FastForward(config, weights).activations(task.tokens[:, 0].contiguous(), task.tokens[:, 1].contiguous())
+    for ours, theirs in (
+        (found.pattern, cache["blocks.0.attn.hook_pattern"][:, :, -1]),
+        (found.neurons, cache["blocks.0.mlp.hook_post"][:, -1]),
+        (found.logits, logits[:, -1]),
+    ):
+        theirs = theirs.detach()
+        np.testing.assert_allclose(ours, theirs, atol=1e-5 * float(theirs.abs().max()))
+
+
+def test_fast_forward_says_what_it_does_not_cover():
+    assert not_covered_by_fast_forward(ModelConfig()) is None
+    assert not_covered_by_fast_forward(ModelConfig(normalization="LN")) == "normalization LN (it covers none)"
+    with pytest.raises(ValueError, match="does not cover this model: 2 layers"):
+        FastForward(ModelConfig(n_layers=2), {})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"d_mlp": 0}, r"model\.d_mlp = 0: needs ≥ 1"),
+        ({"d_head": 16}, r"model\.n_heads × model\.d_head = 4 × 16 = 64, but model\.d_model = 128: they need to be eq"),
+        ({"act_fn": "tanh"}, r"model\.act_fn = 'tanh': needs one of 'relu' or 'gelu'"),
+        ({"d_mpl": 3}, r"model\.d_mpl: unknown key; did you mean model\.d_mlp\?"),
+    ],
+)
+def test_bad_configuration_names_the_users_own_input(values, message):
+    with pytest.raises(GrokinterpError, match=message):
+        ModelConfig(**values)
