@@ -1,0 +1,78 @@
+"""`make bench`: a table of times, with ratios measured in one process, alternating between the two ways."""
+
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent))
+from cases import fast_step, mainline, measured_checkpoint, plain_step, seconds_of  # noqa: E402
+
+ROUNDS = int(os.environ.get("ROUNDS", "12"))
+CHECKPOINTS = 200
+
+
+def alternate(*ways: Callable[[], object], rounds: int = ROUNDS, repeats: int = 3) -> list[float]:
+    """Median seconds of each way; every round takes all of them in turn, so that a slow moment falls on all."""
+    for way in ways:
+        way()
+    times: list[list[float]] = [[] for _ in ways]
+    for _ in range(rounds):
+        for way, taken in zip(ways, times, strict=True):
+            start = time.perf_counter()
+            for _ in range(repeats):
+                way()
+            taken.append((time.perf_counter() - start) / repeats)
+    return [statistics.median(taken) for taken in times]
+
+
+def training_rows(table: Table) -> None:
+    plain, fast = plain_step(), fast_step()
+    assert abs(plain() - fast()) < 1e-6, "both ways start from the same network and must have the same loss"
+    plain_seconds, fast_seconds = alternate(plain, fast)
+    table.add_row("training step, HookedTransformer", f"{plain_seconds * 1e3:.1f} ms", "")
+    table.add_row("training step, grokinterp", f"{fast_seconds * 1e3:.1f} ms", f"{plain_seconds / fast_seconds:.2f}×")
+    table.add_row("20,000 such steps", f"{fast_seconds * 20_000 / 60:.1f} min", "")
+
+
+def analysis_rows(table: Table) -> None:
+    (checkpoint,) = alternate(measured_checkpoint())
+    table.add_row("all curves of one checkpoint", f"{checkpoint * 1e3:.0f} ms", "")
+    from grokinterp.analysis import measure
+
+    run, start = mainline(), time.perf_counter()
+    for number in range(CHECKPOINTS):
+        measure(run.snapshot(run.steps[number % len(run.steps)]), (14, 35, 41, 42, 52))
+    table.add_row(f"{CHECKPOINTS} checkpoints measured", f"{time.perf_counter() - start:.1f} s", "")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    table.add_row("peak memory of this process", f"{peak:.0f} MB", "")
+
+
+def import_rows(table: Table) -> None:
+    for label, command in (
+        ("python, nothing imported", ("-c", "pass")),
+        ("import grokinterp", ("-c", "import grokinterp")),
+        ("import grokinterp.fourier", ("-c", "import grokinterp.fourier")),
+        ("grokinterp --help", ("-m", "grokinterp.cli", "--help")),
+    ):
+        (seconds,) = alternate(lambda command=command: seconds_of(*command), repeats=1)
+        table.add_row(label, f"{seconds * 1e3:.0f} ms", "")
+
+
+def main() -> None:
+    table = Table("measured", "median", "ratio", title=f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    training_rows(table)
+    analysis_rows(table)
+    import_rows(table)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
