@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cases import fast_step, mainline, measured_checkpoint, plain_step, seconds_of  # noqa: E402
+from cases import fast_step, mainline, measured_checkpoint, plain_step, seconds_of
 
 ROUNDS = int(os.environ.get("ROUNDS", "12"))
 CHECKPOINTS = 200

@@ -55,10 +55,14 @@ def train(
     try:
         run = train_run(config, out, resume=resume, progress=sys.stderr.isatty())
     except KeyboardInterrupt as interrupt:
-        _console().print(f"{interrupt or 'stopped'}; continue with: grokinterp train --out {out} --resume", markup=False)
+        _console().print(
+            f"{interrupt or 'stopped'}; continue with: grokinterp train --out {out} --resume", markup=False
+        )
         raise typer.Exit(130) from None
     console = _console()
-    console.print(f"{run.task.name}: {len(run.steps)} checkpoints up to step {run.last_step} in {run.path}", markup=False)
+    console.print(
+        f"{run.task.name}: {len(run.steps)} checkpoints up to step {run.last_step} in {run.path}", markup=False
+    )
     console.print(f"next: grokinterp analyze {run.path}", markup=False)
 
 

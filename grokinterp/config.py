@@ -58,7 +58,7 @@ class Config(BaseModel):
             hint = f" did you mean {name.removesuffix(key)}{close[0]}?" if close else ""
             return f"{name}: unknown key;{hint} Known keys: {', '.join(cls.model_fields)}"
         if first["type"] == "value_error":
-            return str(first["ctx"]["error"])
+            return str(first.get("ctx", {}).get("error", first["msg"]))
         if first["type"] == "missing":
             return f"{name}: missing; it needs a value"
         needs = _NEEDS.get(first["type"])

@@ -1,9 +1,9 @@
 """A transformer built by hand whose logits are prescribed exactly.
 
-Head 0 looks at a alone and head 1 at b alone (score differences beyond float32's smallest exponential), each copying its
-token's one-hot code to its own slots. Neuron (i, j) is relu(a_i + b_j − 1): one for the pair (i, j), zero for all others.
-W_out writes the prescribed logits of that pair to output slots, which W_U reads out. So every quantity the analyses
-measure is known in closed form from the prescribed logits.
+Head 0 looks at a alone and head 1 at b alone (score differences beyond float32's smallest exponential), each copying
+its token's one-hot code to its own slots. Neuron (i, j) is relu(a_i + b_j − 1): one for the pair (i, j), zero for all
+others. W_out writes the prescribed logits of that pair to output slots, which W_U reads out. So every quantity the
+analyses measure is known in closed form from the prescribed logits.
 """
 
 import numpy as np

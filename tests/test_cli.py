@@ -64,7 +64,17 @@ def test_resume_continues_without_naming_the_preset_again(tmp_path):
 
 def test_ctrl_c_says_how_to_continue(tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "grokinterp.cli", "train", "--preset", "nanda-mainline", *TINY, "--steps", "100000"]
+    command = [
+        sys.executable,
+        "-m",
+        "grokinterp.cli",
+        "train",
+        "--preset",
+        "nanda-mainline",
+        *TINY,
+        "--steps",
+        "100000",
+    ]
     process = subprocess.Popen([*command, "--out", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (out / "trainer_state.safetensors").exists():
         time.sleep(0.05)

@@ -31,7 +31,9 @@ def modules_imported_by(file: Path, *, for_types: bool = True) -> list[str]:
     package = ["grokinterp", *file.relative_to(PACKAGE).parent.parts]
     tree = ast.parse(file.read_text())
     if not for_types:
-        tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))]
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        ]
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -66,7 +68,9 @@ def test_the_floors_are_enforced_on_a_violation():
     """The check above can fail: an import upwards is seen for what it is."""
     source = PACKAGE / "tasks" / "_task.py"
     upwards = modules_imported_by(PACKAGE / "analysis" / "_analyze.py")
-    assert any(FLOORS[module.split(".")[1]] > FLOORS[room_of(source)] for module in upwards if module.startswith("grok"))
+    assert any(
+        FLOORS[module.split(".")[1]] > FLOORS[room_of(source)] for module in upwards if module.startswith("grok")
+    )
 
 
 def test_every_module_is_short():
@@ -83,7 +87,17 @@ def test_importing_loads_nothing_heavy(module):
 
 
 def test_the_public_names_are_all_there():
-    names = ["GrokinterpError", "Report", "Run", "RunConfig", "Snapshot", "analyze", "load_run", "train", "write_report"]
+    names = [
+        "GrokinterpError",
+        "Report",
+        "Run",
+        "RunConfig",
+        "Snapshot",
+        "analyze",
+        "load_run",
+        "train",
+        "write_report",
+    ]
     assert set(names) <= set(dir(grokinterp))
     assert all(getattr(grokinterp, name) is not None for name in dir(grokinterp))
     with pytest.raises(AttributeError, match="module 'grokinterp' has no attribute 'anlyze'"):

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runs import Run, Snapshot, load_run
+from grokinterp.runs import Run, Snapshot, load_run
+
 from ._attention import AttentionSummary, attention
 from ._curves import Curves, curves
 from ._finding import finding
@@ -114,9 +115,7 @@ class Report:
                 "frequency": self.attention.to_a.frequency,
                 "variance_explained": self.attention.to_a.variance_explained,
             },
-            "phases": {
-                name: getattr(self.phases, name) for name in ("memorization", "circuit_formation", "cleanup")
-            },
+            "phases": {name: getattr(self.phases, name) for name in ("memorization", "circuit_formation", "cleanup")},
             "accuracy_99": {
                 data: {
                     "first": getattr(self.phases, f"{data}_accuracy_first"),
@@ -128,7 +127,7 @@ class Report:
         return plain(content)
 
 
-def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int], None] | None = None) -> Report:
+def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int], object] | None = None) -> Report:
     """Analyse the last checkpoint of a run and measure all of them.
 
     **Arguments:**

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..runs import Snapshot
+from grokinterp.runs import Snapshot
+
 from ._neurons import BestFrequencies, best_frequencies
 
 

@@ -1,9 +1,9 @@
 """The parts of the logits that depend on the answer alone, as p×p tables.
 
-Projecting the p² logit rows on cos(w_k(a+b)) and sin(w_k(a+b)) gives the same row for all p pairs with the same sum.
-So the projection is found from the mean row per sum, M[s, c] = mean over a+b=s of L[ab, c], by keeping frequency k along
-s: P_k L[ab, c] = keep_k(M)[a+b, c]. A table stands for [p², p] logits at a p-th of their size, no p³ cube is built, and a
-task other than addition only changes which pairs share an answer.
+Projecting the p² logit rows on cos(w_k(a+b)) and sin(w_k(a+b)) gives the same row for all p pairs with the same
+sum. So the projection is found from the mean row per sum, M[s, c] = mean over a+b=s of L[ab, c], by keeping frequency
+k along s: P_k L[ab, c] = keep_k(M)[a+b, c]. A table stands for [p², p] logits at a p-th of their size, no p³ cube is
+built, and a task other than addition only changes which pairs share an answer.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Float
 
-from ..fourier import FourierBasis
-from ..tasks import Task
+from grokinterp.fourier import FourierBasis
+from grokinterp.tasks import Task
 
 Table = Float[np.ndarray, "p p"]
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ..runs import Run, Snapshot
-from ._losses import accuracy, loss
+from grokinterp.runs import Run, Snapshot
+
 from ._logits import decompose_logits
+from ._losses import accuracy, loss
 from ._progress import ProgressMeasures, all_frequencies
 from ._spectra import embedding_spectrum, logit_map_spectrum
 from ._weights import sums_of_squared_weights
@@ -30,7 +31,7 @@ class Curves:
     cosine_share: Float[np.ndarray, "step freq"]
 
 
-def curves(run: Run, key_frequencies: tuple[int, ...], *, on_step: Callable[[int], None] | None = None) -> Curves:
+def curves(run: Run, key_frequencies: tuple[int, ...], *, on_step: Callable[[int], object] | None = None) -> Curves:
     """Measure every checkpoint through the fast forward; memory does not grow with their number but for the results."""
     rows, embedding, logit_map, cosine = [], [], [], []
     for step in run.steps:
@@ -88,5 +89,7 @@ def measure(
     row |= {f"excluded_loss_k{k}": progress.excluded([k]) for k in keys}
     row |= {f"excluded_loss_3d_k{k}": progress.excluded([k], kind="3d") for k in keys}
     # Biases that stay at zero would only widen the table.
-    row |= {f"sum_of_squared_weights_{name}": value for name, value in squares.items() if not name.startswith("b_") or value}
+    row |= {
+        f"sum_of_squared_weights_{name}": value for name, value in squares.items() if not name.startswith("b_") or value
+    }
     return row, decomposition.share

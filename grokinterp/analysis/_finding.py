@@ -32,9 +32,14 @@ def finding(report: "Report") -> list[str]:
             f"explain {_percent(report.logits.variance_explained)} of its logits and alone give "
             f"{_percent(final['restricted_accuracy'])} of the answers."
         )
+    elif final["train_accuracy"] >= GENERALISED and final["test_accuracy"] >= MOST:
+        headline = (
+            f"This network has memorised its training pairs and is about to generalise: it answers "
+            f"{_percent(final['test_accuracy'])} of the unseen pairs; guessing gives {_percent(1 / task.p)}."
+        )
     elif final["train_accuracy"] >= GENERALISED:
         headline = (
-            f"This network has memorised its training pairs and not generalised (yet): it answers "
+            f"This network has memorised its training pairs and not generalised: it answers "
             f"{_percent(final['test_accuracy'])} of the unseen pairs; guessing gives {_percent(1 / task.p)}."
         )
     else:
@@ -44,12 +49,12 @@ def finding(report: "Report") -> list[str]:
         )
     sentences = [headline]
     if circles:
-        sentences += _circles(report, keys)
+        sentences += _circles(report)
     sentences += _history(report)
     return sentences
 
 
-def _circles(report: "Report", keys: Sequence[int]) -> list[str]:
+def _circles(report: "Report") -> list[str]:
     final, task = report.final, report.run.task
     sign = {"add": "+", "subtract": "−"}[task.config.operation]
     neurons = len(report.neurons.frequency)
@@ -79,7 +84,9 @@ def _history(report: "Report") -> list[str]:
     if phases.test_accuracy_sustained is not None:
         after = f"; its training pairs it knew from step {phases.train_accuracy_sustained:,}"
         known = after if phases.train_accuracy_sustained is not None else ""
-        sentences.append(f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{known}.")
+        sentences.append(
+            f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{known}."
+        )
     return sentences
 
 
@@ -99,5 +106,3 @@ def _percent(fraction: float) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
-
-

@@ -16,10 +16,10 @@ Rule = Literal["W_L", "W_E", "argmax", "clusters"]
 class KeyFrequencies:
     """Key frequencies by each rule.
 
-    - `W_L`: a cos or sin row of the neuron-logit map is longer than a quarter of the longest. Gave a clean set on every
-      network tried, and is the default.
+    - `W_L`: a cos or sin row of the neuron-logit map is longer than a quarter of the longest. The default: it gave a
+      clean set on every grokked network tried (on an untrained one it names nearly all frequencies).
     - `W_E`: the same of the embedding (TransformerLens' demo). Over-selects: an embedded frequency need not be used.
-    - `argmax`: best frequencies of all neurons (the released code of Nanda et al. 2023). Over-selects on noisy networks.
+    - `argmax`: best frequencies of all neurons (the released code of Nanda et al. 2023). Over-selects if noisy.
     - `clusters`: frequencies with at least one neuron explained to .85. Misses keys whose neurons are mixed.
     """
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..fourier import FourierBasis
-from ..runs import Snapshot
+from grokinterp.fourier import FourierBasis
+from grokinterp.runs import Snapshot
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..tasks import Task
+from grokinterp.tasks import Task
+
 from ._components import cosine_coefficients, mean_by_answer
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from ..tasks import Task
-from ..training import accuracy as _accuracy
-from ..training import cross_entropy as _cross_entropy
+from grokinterp.tasks import Task
+from grokinterp.training import accuracy as _accuracy
+from grokinterp.training import cross_entropy as _cross_entropy
 
 DataSet = Literal["train", "test", "all"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..fourier import FourierBasis
-from ..runs import Snapshot
+from grokinterp.fourier import FourierBasis
+from grokinterp.runs import Snapshot
 
 CLUSTER_THRESHOLD = 0.85
 

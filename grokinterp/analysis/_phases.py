@@ -49,10 +49,10 @@ def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, p: int) -> Phases
     # A network that guesses has this loss too, at the start: it counts only after memorization.
     below_guess = evaluated["test_loss"].to_numpy() < np.log(p)
     generalises_from = _for_good(evaluated["step"].to_numpy(), below_guess) if train_first is not None else None
-    before = measures[measures["step"] <= (last if generalises_from is None else generalises_from)]
+    steps, excluded = measures["step"].to_numpy(), measures["excluded_loss"].to_numpy()
     if train_first is not None:
-        excluded = before["excluded_loss"].to_numpy()
-        memorized = max(int(before["step"].iloc[int(np.argmin(excluded))]), train_first)
+        before = steps <= (last if generalises_from is None else generalises_from)
+        memorized = max(int(steps[before][np.argmin(excluded[before])]), train_first)
         memorization = (0, memorized)
         if generalises_from is None:
             circuit_formation = (memorized, last) if memorized < last else None

@@ -16,8 +16,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from ..runs import Snapshot
-from ..tasks import Task
+from grokinterp.runs import Snapshot
+from grokinterp.tasks import Task
+
 from ._components import Table, answer_component, cosine_component, mean_by_answer
 from ._losses import DataSet, loss_of, losses_by_row, pairs_of
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..fourier import FourierBasis, gini
-from ..runs import Snapshot
+from grokinterp.fourier import FourierBasis, gini
+from grokinterp.runs import Snapshot
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ..config import Config
+from grokinterp.config import Config
 
 
 class ModelConfig(Config):

@@ -130,14 +130,15 @@ class _ReluMlp(torch.autograd.Function):
     """logits = c + z U + relu(d + z M) W, keeping one [pair, d_mlp] array instead of autograd's three."""
 
     @staticmethod
-    def forward(ctx: Any, z, M, d, W, U, c):  # noqa: ANN001
+    def forward(ctx: Any, z, M, d, W, U, c):
         neurons = torch.addmm(d, z, M).relu_()
         ctx.save_for_backward(z, neurons, M, W, U)
         return torch.addmm(c, neurons, W).addmm_(z, U)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad):  # noqa: ANN001
+    def backward(ctx: Any, *grads):  # pyright: ignore[reportIncompatibleMethodOverride]
+        (grad,) = grads
         z, neurons, M, W, U = ctx.saved_tensors
         grad_neurons = grad @ W.T
         torch.ops.aten.threshold_backward.grad_input(grad_neurons, neurons, 0.0, grad_input=grad_neurons)

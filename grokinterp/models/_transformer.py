@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from jaxtyping import Float
 
-from ..tasks import Task
+from grokinterp.tasks import Task
+
 from ._config import ModelConfig
 from ._weights import initial_weights, n_outputs
 

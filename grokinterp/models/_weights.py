@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import torch
 from jaxtyping import Float
 
-from ..tasks import Task
+from grokinterp.tasks import Task
+
 from ._config import ModelConfig
 
 Weights = dict[str, Float[torch.Tensor, "..."]]
@@ -101,7 +102,9 @@ def _draw_nanda(config: ModelConfig, shapes: dict[str, tuple[int, ...]], generat
     yield "unembed.W_U", normal(d_model, out, width=out)
 
 
-def _draw_transformer_lens(config: ModelConfig, shapes: dict[str, tuple[int, ...]], generator: torch.Generator) -> Drawn:
+def _draw_transformer_lens(
+    config: ModelConfig, shapes: dict[str, tuple[int, ...]], generator: torch.Generator
+) -> Drawn:
     for name, shape in shapes.items():
         if ".W_" in name:
             yield name, torch.empty(shape).normal_(std=0.8 / math.sqrt(config.d_model), generator=generator)

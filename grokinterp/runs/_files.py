@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import GrokinterpError
+from grokinterp.errors import GrokinterpError
 
 _REFUSALS = {
     errno.ENOSPC: "no space left on the disk",

@@ -1,9 +1,9 @@
 """The run folder on disk: which file is where, how it is written and read back.
 
-    run.json                              task, model, training, environment, split hash
-    metrics.jsonl                         a line per step, appended while training
-    checkpoints/step_000100.safetensors   float32 weights, TransformerLens names
-    trainer_state.safetensors             weights and optimizer moments, for `--resume`
+run.json                              task, model, training, environment, split hash
+metrics.jsonl                         a line per step, appended while training
+checkpoints/step_000100.safetensors   float32 weights, TransformerLens names
+trainer_state.safetensors             weights and optimizer moments, for `--resume`
 """
 
 import json
@@ -16,7 +16,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from ..errors import GrokinterpError
+from grokinterp.errors import GrokinterpError
+
 from ._files import make_folder, refusals_explained, write_whole
 
 SCHEMA_VERSION = 1
@@ -64,7 +65,9 @@ class RunFolder:
             raise GrokinterpError(f"{self.path}: no such folder; give a run folder made by `grokinterp train`")
         if not self.path.is_dir():
             kind = describe_file(self.path)
-            raise GrokinterpError(f"{self.path} is {kind}, not a run folder; give the folder made by `grokinterp train`")
+            raise GrokinterpError(
+                f"{self.path} is {kind}, not a run folder; give the folder made by `grokinterp train`"
+            )
         if not self.record_path.exists():
             raise GrokinterpError(f"{self.path} is not a run folder: it holds no run.json (made by `grokinterp train`)")
         try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from ..errors import GrokinterpError
-from ..models import hooked_transformer, weight_shapes
-from ..tasks import Task
+from grokinterp.errors import GrokinterpError
+from grokinterp.models import hooked_transformer, weight_shapes
+from grokinterp.tasks import Task
+
 from ._config import RunConfig
 from ._folder import RunFolder, Tensors
 from ._snapshot import Snapshot

@@ -9,15 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from ..errors import GrokinterpError
-from ..models import (
-    FastActivations,
-    FastForward,
-    ModelConfig,
-    hooked_transformer,
-    not_covered_by_fast_forward,
-)
-from ..tasks import Task
+from grokinterp.errors import GrokinterpError
+from grokinterp.models import FastActivations, FastForward, ModelConfig, hooked_transformer, not_covered_by_fast_forward
+from grokinterp.tasks import Task
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer

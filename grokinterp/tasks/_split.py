@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ..errors import GrokinterpError
+from grokinterp.errors import GrokinterpError
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Int
 from pydantic import Field
 
-from ..config import Config
+from grokinterp.config import Config
+
 from ._operation import OPERATIONS, operation_table
 from ._split import Split, make_split
 

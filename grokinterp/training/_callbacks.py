@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..runs import Run
+    from grokinterp.runs import Run
 
 
 class Callback:

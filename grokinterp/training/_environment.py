@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..errors import GrokinterpError
+from grokinterp.errors import GrokinterpError
 
 
 def describe_environment(device: torch.device, threads: int) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import IO, Any
 import torch
 from tqdm.auto import tqdm
 
-from ..errors import GrokinterpError
-from ..runs import (
+from grokinterp.errors import GrokinterpError
+from grokinterp.runs import (
     Run,
     RunConfig,
     RunFolder,
@@ -20,7 +20,8 @@ from ..runs import (
     refusals_explained,
     write_tensors,
 )
-from ..tasks import Task
+from grokinterp.tasks import Task
+
 from ._callbacks import Callback
 from ._environment import describe_environment, resolve_device
 from ._interrupt import DeferredInterrupt

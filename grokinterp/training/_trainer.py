@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from jaxtyping import Float
 
-from ..models import FastForward, hooked_transformer, not_covered_by_fast_forward
-from ..runs import RunConfig, Tensors
-from ..tasks import Task
+from grokinterp.models import FastForward, hooked_transformer, not_covered_by_fast_forward
+from grokinterp.runs import RunConfig, Tensors
+from grokinterp.tasks import Task
+
 from ._loss import accuracy, cross_entropy
 
 logger = logging.getLogger("grokinterp")

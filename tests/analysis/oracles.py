@@ -50,7 +50,11 @@ def block_share(function: np.ndarray, p: int, k: int) -> float:
     """R² of least squares on the products {1, cos, sin}(a) × {1, cos, sin}(b) at frequency k."""
     a, b = np.indices((p, p)).reshape(2, -1)
     w = 2 * np.pi * k / p
-    columns = [f * g for f in (np.ones(p * p), np.cos(w * a), np.sin(w * a)) for g in (np.ones(p * p), np.cos(w * b), np.sin(w * b))]
+    columns = [
+        f * g
+        for f in (np.ones(p * p), np.cos(w * a), np.sin(w * a))
+        for g in (np.ones(p * p), np.cos(w * b), np.sin(w * b))
+    ]
     design = np.stack(columns, axis=1)
     fitted = design @ np.linalg.lstsq(design, function, rcond=None)[0]
     return 1 - np.sum((function - fitted) ** 2) / np.sum((function - function.mean()) ** 2)

@@ -38,9 +38,7 @@ def test_the_recovered_split_is_seed_1(snapshot):
     assert snapshot.task.split.hash == "ab77910573740b2c"
 
 
-@pytest.mark.parametrize(
-    ("data", "published"), [("all", 3.519741e-7), ("train", 9.202424e-9), ("test", 4.988379e-7)]
-)
+@pytest.mark.parametrize(("data", "published"), [("all", 3.519741e-7), ("train", 9.202424e-9), ("test", 4.988379e-7)])
 def test_losses_are_the_published_ones(snapshot, data, published):
     assert loss(snapshot.logits, snapshot.task, data) == pytest.approx(published, rel=1e-4)
     assert accuracy(snapshot.logits, snapshot.task, data) == 1.0

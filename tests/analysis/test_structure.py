@@ -89,7 +89,9 @@ def test_W_L_of_an_exact_network_is_known():
     structure = logit_map(snapshot, (2, 5), clusters)
     assert structure.rank == 4
     assert structure.residual_fraction == pytest.approx(0.0, abs=1e-6)
-    np.testing.assert_allclose(structure.singular_values[:4], np.sqrt(p / 2) * p * np.array([3, 3, 1, 1]) / 2**0.5, rtol=1e-5)
+    np.testing.assert_allclose(
+        structure.singular_values[:4], np.sqrt(p / 2) * p * np.array([3, 3, 1, 1]) / 2**0.5, rtol=1e-5
+    )
     # u_k reads α cos(w(i + j)) from the one neuron that fires: all of it is the cosine of the sum.
     for shares in structure.variance_explained.values():
         np.testing.assert_allclose(shares, 1.0, atol=1e-6)

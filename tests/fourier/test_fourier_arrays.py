@@ -92,9 +92,7 @@ def test_gradients_flow_through_torch(method, n):
 def test_jax_traces_and_differentiates(method):
     jax = pytest.importorskip("jax")
     basis, x = FourierBasis(5), drawn(0, 5, 5).astype(np.float32)
-    np.testing.assert_allclose(
-        jax.jit(lambda y: method(basis, y))(jax.numpy.asarray(x)), method(basis, x), atol=1e-5
-    )
+    np.testing.assert_allclose(jax.jit(lambda y: method(basis, y))(jax.numpy.asarray(x)), method(basis, x), atol=1e-5)
     assert jax.grad(lambda y: method(basis, y).sum())(jax.numpy.asarray(x)).shape == (5, 5)
 
 

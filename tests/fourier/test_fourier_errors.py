@@ -21,8 +21,7 @@ def test_n_must_be_a_positive_integer(n):
     with pytest.raises(GrokinterpError) as caught:
         FourierBasis(n)
     assert str(caught.value) == (
-        f"n = {n!r}: needs an integer n ≥ 1, the number of elements of Z_n; "
-        "give the modulus, e.g. FourierBasis(113)"
+        f"n = {n!r}: needs an integer n ≥ 1, the number of elements of Z_n; give the modulus, e.g. FourierBasis(113)"
     )
 
 
@@ -33,9 +32,7 @@ def test_a_long_n_is_cut_to_one_short_line():
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize(
-    "method", [BASIS.transform, BASIS.inverse, BASIS.power, lambda x, i: BASIS.keep(x, [1], i)]
-)
+@pytest.mark.parametrize("method", [BASIS.transform, BASIS.inverse, BASIS.power, lambda x, i: BASIS.keep(x, [1], i)])
 def test_an_axis_of_another_length_is_named_with_its_length_the_shape_and_n(method):
     text = (
         "axis 1 of an array of shape (5, 7) has length 7: needs length n = 5; "
@@ -50,8 +47,7 @@ def test_an_axis_of_another_length_is_named_with_its_length_the_shape_and_n(meth
 @pytest.mark.parametrize("axis", [2, -3, 1.0, True, None, "a"])
 def test_an_axis_that_is_not_there_is_refused(axis):
     text = (
-        f"axis = {axis!r} of an array of shape (5, 7): needs an integer from -2 to 1; "
-        "name an axis that the array has"
+        f"axis = {axis!r} of an array of shape (5, 7): needs an integer from -2 to 1; name an axis that the array has"
     )
     with raises(text):
         BASIS.transform(np.zeros((5, 7)), axis)

@@ -42,10 +42,7 @@ def test_the_2d_transform_is_the_matrix_on_both_sides(n, seed):
 def test_power_2d_sums_the_squares_of_each_block_of_frequencies(n, seed):
     basis, x = FourierBasis(n), drawn(seed, n, n)
     squares = (slow_matrix(n) @ x @ slow_matrix(n).T) ** 2
-    slow = [
-        [squares[np.ix_(basis.rows(i), basis.rows(j))].sum() for j in range(n // 2 + 1)]
-        for i in range(n // 2 + 1)
-    ]
+    slow = [[squares[np.ix_(basis.rows(i), basis.rows(j))].sum() for j in range(n // 2 + 1)] for i in range(n // 2 + 1)]
     np.testing.assert_allclose(basis.power_2d(x), slow, atol=1e-11)
     assert basis.power_2d(x).sum() == pytest.approx((x**2).sum())
 

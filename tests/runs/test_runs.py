@@ -96,7 +96,9 @@ def test_bad_settings_name_the_users_own_input(setting, message):
 
 
 def test_an_unknown_preset_is_named_with_the_known_ones():
-    with pytest.raises(GrokinterpError, match=r"preset 'nanda': unknown; choose one of nanda-mainline, transformer-lens"):
+    with pytest.raises(
+        GrokinterpError, match=r"preset 'nanda': unknown; choose one of nanda-mainline, transformer-lens-demo, quick"
+    ):
         RunConfig.preset("nanda")
 
 
@@ -158,7 +160,9 @@ def test_a_truncated_checkpoint_is_named(run, keep):
 def test_an_empty_and_a_corrupt_checkpoint_are_named(run):
     path = run.folder.checkpoint_path(40)
     path.write_bytes(b"")
-    with pytest.raises(GrokinterpError, match=r"step_000040\.safetensors is empty \(0 bytes\); delete it or restore it"):
+    with pytest.raises(
+        GrokinterpError, match=r"step_000040\.safetensors is empty \(0 bytes\); delete it or restore it"
+    ):
         run.snapshot(40)
     path.write_bytes(os.urandom(1000))
     with pytest.raises(GrokinterpError, match=r"step_000040\.safetensors is truncated or corrupt"):
@@ -178,7 +182,9 @@ def test_a_pickle_offered_as_a_checkpoint_is_refused_and_not_run(run, tmp_path, 
         path.write_bytes(pickle.dumps(_Bomb()))
     else:
         torch.save(_Bomb(), path)
-    with pytest.raises(GrokinterpError, match=r"pickle.*, not safetensors; grokinterp does not unpickle, because a pick"):
+    with pytest.raises(
+        GrokinterpError, match=r"pickle.*, not safetensors; grokinterp does not unpickle, because a pick"
+    ):
         run.snapshot(40)
     assert not (tmp_path / "bomb-went-off").exists()
 
@@ -207,7 +213,9 @@ def test_a_cut_last_line_of_metrics_is_left_out_and_a_damaged_one_named(run):
     path.write_text("".join(lines[:-1]) + lines[-1][:10])
     assert len(run.metrics) == 40
     path.write_text(lines[0] + "{broken\n" + lines[1])
-    with pytest.raises(GrokinterpError, match=r"metrics\.jsonl, line 2 is not valid JSON; restore the file from a copy"):
+    with pytest.raises(
+        GrokinterpError, match=r"metrics\.jsonl, line 2 is not valid JSON; restore the file from a copy"
+    ):
         _ = run.metrics
 
 

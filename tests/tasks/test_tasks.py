@@ -85,5 +85,7 @@ def test_bad_configuration_names_the_users_own_input(values, message):
 
 
 def test_a_split_without_training_pairs_is_refused():
-    with pytest.raises(GrokinterpError, match=r"train_fraction = 0\.1 of 4 pairs leaves 0 for training and 4 for testing"):
+    with pytest.raises(
+        GrokinterpError, match=r"train_fraction = 0\.1 of 4 pairs leaves 0 for training and 4 for testing"
+    ):
         _ = Task(TaskConfig(p=2, train_fraction=0.1)).split

@@ -161,7 +161,9 @@ def test_a_full_disk_stops_with_one_line_and_the_run_resumes(tiny_run, tiny_conf
         raise OSError(28, "No space left on device")
 
     stop = StopAt(12, lambda: monkeypatch.setattr(os, "fsync", refuse))
-    with pytest.raises(GrokinterpError, match=r"cannot write .*: no space left on the disk; what was written before is"):
+    with pytest.raises(
+        GrokinterpError, match=r"cannot write .*: no space left on the disk; what was written before is"
+    ):
         train(tiny_config, tmp_path / "run", progress=False, callbacks=[stop])
     monkeypatch.undo()
     assert load_run(tmp_path / "run").steps == [0, 1, 2, 4, 8, 10]
@@ -171,7 +173,9 @@ def test_a_full_disk_stops_with_one_line_and_the_run_resumes(tiny_run, tiny_conf
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tiny_config, tmp_path):
     config = tiny_config.with_settings(["training.learning_rate=1e18", "training.warmup_steps=0"])
-    with pytest.raises(GrokinterpError, match=r"loss became (nan|inf) at step \d+ with learning rate 1e\+18: training s"):
+    with pytest.raises(
+        GrokinterpError, match=r"loss became (nan|inf) at step \d+ with learning rate 1e\+18: training s"
+    ):
         train(config, tmp_path / "run", progress=False)
     run = load_run(tmp_path / "run")
     assert np.isfinite(run.snapshot().logits).all()
@@ -179,10 +183,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tiny
 
 def test_an_existing_run_is_never_overwritten(tiny_run, tiny_config):
     before = files(tiny_run.path)
-    with pytest.raises(GrokinterpError, match=r"already holds a run \(up to step 40\); continue it with --resume or ch"):
+    with pytest.raises(
+        GrokinterpError, match=r"already holds a run \(up to step 40\); continue it with --resume or ch"
+    ):
         train(tiny_config, tiny_run.path, progress=False)
     other = tiny_config.with_settings(["training.learning_rate=0.1", "model.seed=1"])
-    with pytest.raises(GrokinterpError, match=r"other settings \(model\.seed 0 → 1; training\.learning_rate 0\.001 → 0\.1"):
+    with pytest.raises(
+        GrokinterpError, match=r"other settings \(model\.seed 0 → 1; training\.learning_rate 0\.001 → 0\.1"
+    ):
         train(other, tiny_run.path, resume=True, progress=False)
     assert train(None, tiny_run.path, resume=True, progress=False).steps == tiny_run.steps
     assert files(tiny_run.path) == before
@@ -190,7 +198,9 @@ def test_an_existing_run_is_never_overwritten(tiny_run, tiny_config):
 
 def test_resuming_to_fewer_steps_than_are_done_is_refused(tiny_run, tiny_config):
     before = (tiny_run.path / "run.json").read_bytes()
-    with pytest.raises(GrokinterpError, match=r"is trained to step 40 already, training\.steps = 20 is less; ask for more"):
+    with pytest.raises(
+        GrokinterpError, match=r"is trained to step 40 already, training\.steps = 20 is less; ask for more"
+    ):
         train(tiny_config.with_settings(["training.steps=20"]), tiny_run.path, resume=True, progress=False)
     assert (tiny_run.path / "run.json").read_bytes() == before
 
@@ -204,7 +214,9 @@ def test_resuming_nothing_without_a_preset_is_refused(tmp_path):
 def test_a_device_that_is_not_there_is_named(tiny_config, tmp_path):
     for device in ("cuda", "gpu"):
         config = tiny_config.with_settings([f"training.device={device}"])
-        with pytest.raises(GrokinterpError, match=rf"training\.device = '{device}': not available here; this machine has"):
+        with pytest.raises(
+            GrokinterpError, match=rf"training\.device = '{device}': not available here; this machine has"
+        ):
             train(config, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
 
