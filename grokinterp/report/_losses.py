@@ -1,0 +1,104 @@
+"""Losses over training: what one sees from outside, and two that see the circuit form."""
+
+import plotly.graph_objects as go
+
+from grokinterp.analysis import Report
+
+from ._series import is_thinned, line, series
+from ._style import (
+    MEASURE_COLOURS,
+    adapt,
+    frequency_colours,
+    logarithmic,
+    new_figure,
+    share_steps,
+    shown_note,
+)
+
+_PHASE_COLOURS = {"memorization": "#7A828C", "circuit_formation": "#E69F00", "cleanup": "#009E73"}
+
+
+def losses_figure(report: Report) -> go.Figure:
+    """Train and test loss at every step they were taken, with the phases (Nanda et al. 2023, Figure 1).
+
+    The losses are those of training, over all of the network's outputs.
+    """
+    metrics = report.run.metrics
+    dense = metrics if {"step", "train_loss", "test_loss"} <= set(metrics.columns) else report.curves.measures
+    note = "Long curves are drawn by the lowest and highest value of each stretch." if is_thinned(dense) else ""
+    figure = new_figure("Train and test loss", note=note, height=360, narrow_height=420)
+    for column, name in (("train_loss", "train loss"), ("test_loss", "test loss")):
+        figure.add_trace(line(dense, column, name, MEASURE_COLOURS[column]))
+    figure.update_yaxes(title_text="loss", **logarithmic(series(dense, "train_loss")[1], series(dense, "test_loss")[1]))
+    share_steps(figure, ["xy"], last=report.snapshot.step)
+    _shade_phases(figure, report)
+    return figure
+
+
+_PROGRESS = {
+    "train_loss": "train",
+    "test_loss": "test",
+    "restricted_loss": "restricted (all pairs)",
+    "excluded_loss": "excluded (key frequencies)",
+    "excluded_loss_all_frequencies": "excluded (all frequencies)",
+}
+
+
+def progress_figure(report: Report) -> go.Figure:
+    """Restricted and excluded loss per checkpoint, below them one key frequency excluded at a time (dashed).
+
+    Nanda et al. 2023, Figure 7. The losses are over the p answers.
+    """
+    measures = report.curves.measures
+    figure = new_figure("Progress measures", note=shown_note(report), height=620, narrow_height=720)
+    for column, name in _PROGRESS.items():
+        figure.add_trace(line(measures, column, name, MEASURE_COLOURS[column]))
+    one_removed = {
+        f"excluded_loss_k{k}": (f"without k = {k}", colour) for k, colour in frequency_colours(report).items()
+    }
+    for column, (name, colour) in one_removed.items():
+        figure.add_trace(line(measures, column, name, colour, dash="dash", yaxis="y2", legend="legend2"))
+    train = line(measures, "train_loss", "train", MEASURE_COLOURS["train_loss"], yaxis="y2", legend="legend2")
+    figure.add_trace(train)
+    upper = [series(measures, column)[1] for column in _PROGRESS]
+    lower = [series(measures, column)[1] for column in (*one_removed, "train_loss")]
+    figure.update_layout(
+        xaxis={"anchor": "y2"},
+        yaxis={"title": {"text": "loss"}, **logarithmic(*upper)},
+        yaxis2={
+            "title": {"text": "excluded loss, one k"},
+            "anchor": "x",
+            **logarithmic(*lower),
+        },
+        legend2={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.12, "yanchor": "top"},
+    )
+    adapt(
+        figure,
+        wide={"yaxis.domain": [0.42, 1.0], "yaxis2.domain": [0.0, 0.36]},
+        narrow={"yaxis.domain": [0.44, 1.0], "yaxis2.domain": [0.0, 0.38]},
+    )
+    share_steps(figure, ["xy", "xy2"], last=report.snapshot.step)
+    _shade_phases(figure, report)
+    return figure
+
+
+def _shade_phases(figure: go.Figure, report: Report) -> None:
+    for phase, colour in _PHASE_COLOURS.items():
+        span = getattr(report.phases, phase)
+        if span is None:
+            continue
+        figure.add_shape(
+            type="rect",
+            xref="x",
+            yref="paper",
+            x0=span[0],
+            x1=span[1],
+            y0=0,
+            y1=1,
+            fillcolor=colour,
+            opacity=0.13,
+            line_width=0,
+            layer="below",
+            showlegend=True,
+            name=f"{phase.replace('_', ' ')}, {span[0]:,}–{span[1]:,}",
+        )
