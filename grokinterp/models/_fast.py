@@ -6,22 +6,25 @@ x = W_E[=] + W_pos[2]:
 
     scores   s_a = (x_a W_K + b_K)·(x W_Q + b_Q)/√d_head, per head; likewise s_b, s_=
     pattern  (A_a, A_b, A_=) = softmax(s_a, s_b, s_=)
-    z        = A_a v_a + A_b v_b + A_= v_=,  v = x_· W_V + b_V
+    z        = v_= + A_a (v_a − v_=) + A_b (v_b − v_=),  v = x_· W_V + b_V
     neurons  = act(x' + z W_O W_in),         x' = (x + b_O) W_in + b_in
     logits   = (x + b_O + b_out) W_U + b_U + z W_O W_U + neurons W_out W_U
 
-so that only the last three lines run per pair, and the products of weights are taken once.
+z W_O W_in is a sum of 2·heads rows, weighted by the pattern, of one [2·p·heads, d_mlp] table, and z W_O W_U likewise.
+Where the sums of rows are quicker than the matrix product (ReLU on a CPU) `_sparse` takes them; elsewhere z is formed.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from torch.autograd.function import once_differentiable
 
 from ._config import ModelConfig
+from ._sparse import MixedRows, relu_mlp_of_mixed_rows
 
 PairIndex = Int[torch.Tensor, " pair"]
 _ACTIVATIONS = {"relu": torch.relu, "gelu": torch.nn.functional.gelu}
@@ -40,6 +43,23 @@ class FastActivations(NamedTuple):
     pattern: Float[torch.Tensor, "pair head pos"]
     neurons: Float[torch.Tensor, "pair d_mlp"]
     logits: Float[torch.Tensor, "pair out"]
+
+
+@dataclass(frozen=True, eq=False)
+class PairBatch:
+    """Pairs (a, b) to be evaluated, with what can be prepared once for many evaluations."""
+
+    a: PairIndex
+    b: PairIndex
+    p: int
+    n_heads: int
+
+    @cached_property
+    def rows(self) -> MixedRows:
+        """The rows that each pair mixes in tables of the layout (a or b, token, head)."""
+        head = torch.arange(self.n_heads, device=self.a.device)
+        tokens = torch.stack([self.a, self.p + self.b], dim=1)
+        return MixedRows((tokens[:, :, None] * self.n_heads + head).flatten(1), 2 * self.p * self.n_heads)
 
 
 def not_covered_by_fast_forward(config: ModelConfig) -> str | None:
@@ -66,8 +86,8 @@ class FastForward:
     >>> config, task = ModelConfig(), Task(TaskConfig(p=5))
     >>> model = hooked_transformer(config, task)
     >>> fast = FastForward(config, dict(model.named_parameters()))
-    >>> a, b = task.tokens[:, 0], task.tokens[:, 1]
-    >>> torch.allclose(fast(a, b), model(task.tokens)[:, -1], atol=1e-5)
+    >>> logits = fast(fast.batch(task.tokens[:, 0], task.tokens[:, 1]))
+    >>> torch.allclose(logits, model(task.tokens)[:, -1], atol=1e-5)
     True
     """
 
@@ -78,69 +98,57 @@ class FastForward:
         self.config = config
         self.parameters = {name.removeprefix("blocks.0."): value for name, value in parameters.items()}
 
-    def __call__(self, a: PairIndex, b: PairIndex) -> Float[torch.Tensor, "pair out"]:
-        _, z = self._attend(a, b)
-        to_neurons, neuron_bias, W_L, to_logits, logit_bias = self._products()
-        if self.config.act_fn == "relu":
-            return _ReluMlp.apply(z, to_neurons, neuron_bias, W_L, to_logits, logit_bias)
-        neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons))
-        return torch.addmm(logit_bias, neurons, W_L) + z @ to_logits
+    def batch(self, a: PairIndex, b: PairIndex) -> PairBatch:
+        """Pairs to evaluate; keep it when the same pairs are evaluated again and again."""
+        p = len(self.parameters["embed.W_E"]) - 1
+        return PairBatch(a.contiguous(), b.contiguous(), p, self.config.n_heads)
 
-    def activations(self, a: PairIndex, b: PairIndex) -> FastActivations:
+    def __call__(self, batch: PairBatch) -> Float[torch.Tensor, "pair out"]:
+        """Logits of the pairs; gradients flow into the parameters."""
+        if self.config.act_fn == "relu" and batch.a.device.type == "cpu":
+            pattern, values, value = self._attend(batch)
+            to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products(value)
+            # Per head: its values (relative to those of `=`) carried on to the neurons and to the logits.
+            rows = values - value
+            neuron_rows = torch.einsum("xhk,hkm->xhm", rows, to_neurons).flatten(0, 1)
+            logit_rows = torch.einsum("xhk,hko->xho", rows, to_logits).flatten(0, 1)
+            mix = pattern[:, :, :2].transpose(1, 2).flatten(1)
+            return relu_mlp_of_mixed_rows(batch.rows, mix, neuron_rows, neuron_bias, W_L, logit_rows, logit_bias)
+        return self.activations(batch).logits
+
+    def activations(self, batch: PairBatch) -> FastActivations:
         """Attention pattern, neurons and logits of the pairs."""
-        pattern, z = self._attend(a, b)
-        to_neurons, neuron_bias, W_L, to_logits, logit_bias = self._products()
-        neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons))
-        return FastActivations(pattern, neurons, torch.addmm(logit_bias, neurons, W_L) + z @ to_logits)
+        pattern, values, value = self._attend(batch)
+        to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products(value)
+        rows = values - value
+        to_a, to_b = pattern[:, :, 0, None], pattern[:, :, 1, None]
+        # index_select, not rows[a]: the backward of advanced indexing adds in racing order, so two runs differ.
+        z = to_a * rows.index_select(0, batch.a)
+        z = torch.addcmul(z, to_b, rows.index_select(0, batch.p + batch.b)).flatten(1)
+        neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons.flatten(0, 1)))
+        logits = torch.addmm(logit_bias, neurons, W_L) + z @ to_logits.flatten(0, 1)
+        return FastActivations(pattern, neurons, logits)
 
-    def _attend(self, a: PairIndex, b: PairIndex) -> tuple[torch.Tensor, torch.Tensor]:
-        w = self.parameters
-        heads, d_head = self.config.n_heads, self.config.d_head
+    def _attend(self, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pattern per pair, values [2p, head, d_head] of a's then b's tokens, and the value [head, d_head] of `=`."""
+        w, p = self.parameters, batch.p
         W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
-        p = len(W_E) - 1
-        x_a, x_b, x = W_E[:p] + W_pos[0], W_E[:p] + W_pos[1], (W_E[p] + W_pos[2])[None]
+        x_ab, x = torch.cat([W_E[:p] + W_pos[0], W_E[:p] + W_pos[1]]), W_E[p] + W_pos[2]
 
-        query = (torch.einsum("d,hdk->hk", x[0], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(d_head)
+        query = (torch.einsum("d,hdk->hk", x, w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(self.config.d_head)
         key_direction = torch.einsum("hk,hdk->dh", query, w["attn.W_K"])
         key_bias = (query * w["attn.b_K"]).sum(1)
-        W_V, b_V = w["attn.W_V"].transpose(0, 1).reshape(-1, heads * d_head), w["attn.b_V"].reshape(-1)
-        (s_a, v_a), (s_b, v_b), (s, v) = (
-            (torch.addmm(key_bias, rows, key_direction), torch.addmm(b_V, rows, W_V)) for rows in (x_a, x_b, x)
-        )
-        # index_select, not table[a]: the backward of advanced indexing adds in racing order, so two runs differ.
-        scores = [s_a.index_select(0, a), s_b.index_select(0, b), s.expand(len(a), heads)]
+        s_ab, s = x_ab @ key_direction + key_bias, x @ key_direction + key_bias
+        scores = [s_ab.index_select(0, batch.a), s_ab.index_select(0, p + batch.b), s.expand(len(batch.a), -1)]
         pattern = torch.softmax(torch.stack(scores, dim=-1), dim=-1)
-        to_a, to_b, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
-        z = to_equals * v.view(heads, d_head)
-        z = torch.addcmul(z, to_a, v_a.index_select(0, a).view(-1, heads, d_head))
-        z = torch.addcmul(z, to_b, v_b.index_select(0, b).view(-1, heads, d_head))
-        return pattern, z.view(-1, heads * d_head)
+        values = torch.einsum("xd,hdk->xhk", x_ab, w["attn.W_V"]) + w["attn.b_V"]
+        return pattern, values, torch.einsum("d,hdk->hk", x, w["attn.W_V"]) + w["attn.b_V"]
 
-    def _products(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _products(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The products of weights that all pairs share."""
         w = self.parameters
-        W_O = w["attn.W_O"].reshape(-1, w["attn.W_O"].shape[-1])
-        constant = w["embed.W_E"][-1] + w["pos_embed.W_pos"][2] + w["attn.b_O"]
-        to_neurons, neuron_bias = W_O @ w["mlp.W_in"], constant @ w["mlp.W_in"] + w["mlp.b_in"]
-        to_logits = W_O @ w["unembed.W_U"]
-        logit_bias = (constant + w["mlp.b_out"]) @ w["unembed.W_U"] + w["unembed.b_U"]
-        return to_neurons, neuron_bias, w["mlp.W_out"] @ w["unembed.W_U"], to_logits, logit_bias
-
-
-class _ReluMlp(torch.autograd.Function):
-    """logits = c + z U + relu(d + z M) W, keeping one [pair, d_mlp] array instead of autograd's three."""
-
-    @staticmethod
-    def forward(ctx: Any, z, M, d, W, U, c):
-        neurons = torch.addmm(d, z, M).relu_()
-        ctx.save_for_backward(z, neurons, M, W, U)
-        return torch.addmm(c, neurons, W).addmm_(z, U)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads):  # pyright: ignore[reportIncompatibleMethodOverride]
-        (grad,) = grads
-        z, neurons, M, W, U = ctx.saved_tensors
-        grad_neurons = grad @ W.T
-        torch.ops.aten.threshold_backward.grad_input(grad_neurons, neurons, 0.0, grad_input=grad_neurons)
-        grad_z = torch.addmm(grad @ U.T, grad_neurons, M.T)
-        return grad_z, z.T @ grad_neurons, grad_neurons.sum(0), neurons.T @ grad, z.T @ grad, grad.sum(0)
+        W_O, W_in, W_out, W_U = w["attn.W_O"], w["mlp.W_in"], w["mlp.W_out"], w["unembed.W_U"]
+        constant = w["embed.W_E"][-1] + w["pos_embed.W_pos"][2] + w["attn.b_O"] + torch.einsum("hk,hkd->d", value, W_O)
+        neuron_bias = constant @ W_in + w["mlp.b_in"]
+        logit_bias = (constant + w["mlp.b_out"]) @ W_U + w["unembed.b_U"]
+        return W_O @ W_in, W_O @ W_U, neuron_bias, logit_bias, W_out @ W_U

@@ -62,8 +62,8 @@ class Snapshot:
         if not_covered_by_fast_forward(self.config):
             pattern = torch.from_numpy(self.pattern)
             return FastActivations(pattern, torch.from_numpy(self.neurons), self._logits_of_model())
-        a, b = self.task.tokens[:, 0].contiguous(), self.task.tokens[:, 1].contiguous()
-        return FastForward(self.config, self.weights).activations(a, b)
+        fast = FastForward(self.config, self.weights)
+        return fast.activations(fast.batch(self.task.tokens[:, 0], self.task.tokens[:, 1]))
 
     @cached_property
     def logits(self) -> Float[np.ndarray, "pair p"]:

@@ -33,9 +33,8 @@ class Trainer:
             name: task.tokens[torch.from_numpy(indices)].to(device)
             for name, indices in (("train", task.split.train), ("test", task.split.test))
         }
-        self._pairs = {
-            name: (tokens[:, 0].contiguous(), tokens[:, 1].contiguous()) for name, tokens in self._tokens.items()
-        }
+        if self._fast:
+            self._pairs = {name: self._fast.batch(rows[:, 0], rows[:, 1]) for name, rows in self._tokens.items()}
         self._answers = {
             name: torch.from_numpy(task.answers[indices]).to(device)
             for name, indices in (("train", task.split.train), ("test", task.split.test))
@@ -55,7 +54,7 @@ class Trainer:
     def logits(self, pairs: str) -> Float[torch.Tensor, "pair out"]:
         """Logits of the `train` or `test` pairs over the network's outputs."""
         if self._fast:
-            return self._fast(*self._pairs[pairs])
+            return self._fast(self._pairs[pairs])
         return self.model(self._tokens[pairs])[:, -1]
 
     def losses(self, step: int, *, evaluate: bool) -> dict[str, Any]:
