@@ -205,14 +205,14 @@ def shown_note(report: Report) -> str:
     return f"Of {len(keys)} key frequencies, the {len(shown)} strongest in W_L have a colour of their own."
 
 
-def positive_span(*series: Float[np.ndarray, " step"]) -> float:
+def positive_span(*series: Float[np.ndarray, " _"]) -> float:
     """Decades between the smallest and the largest positive value."""
     values = np.concatenate([np.asarray(one, dtype=np.float64) for one in series]) if series else np.empty(0)
     values = values[np.isfinite(values) & (values > 0)]
     return float(np.log10(values.max() / values.min())) if len(values) else 0.0
 
 
-def logarithmic(*series: Float[np.ndarray, " step"]) -> dict[str, Any]:
+def logarithmic(*series: Float[np.ndarray, " _"]) -> dict[str, Any]:
     """A logarithmic axis with ticks at powers of ten where there are enough of them."""
     decades = positive_span(*series)
     axis: dict[str, Any] = {"type": "log", "exponentformat": "power", "hoverformat": ".3g"}
