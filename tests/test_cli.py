@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from grokinterp.cli import main
 from grokinterp.runs import load_run
 
 TINY = [
@@ -19,26 +21,46 @@ TINY = [
 ]  # fmt: skip
 
 
-def grokinterp(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def in_a_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "grokinterp.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def refused(*arguments: str | Path) -> str:
+@pytest.fixture
+def grokinterp(capsys, monkeypatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line, run in this process: the same code without the seconds of imports."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["grokinterp", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, ended.value.code or 0, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def refused(grokinterp) -> Callable[..., str]:
     """The one line with which the command line refuses."""
-    result = grokinterp(*arguments)
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
-    assert line.startswith("grokinterp: ")
-    return line
+
+    def run(*arguments: str | Path) -> str:
+        result = grokinterp(*arguments)
+        assert result.returncode == 2, result.stderr
+        assert result.stdout == ""
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("grokinterp: ")
+        return line
+
+    return run
 
 
-def test_train_info_analyze_from_nothing_to_a_report(tmp_path):
+def test_train_info_analyze_from_nothing_to_a_report(grokinterp, tmp_path):
     out = tmp_path / "run"
     trained = grokinterp("train", "--preset", "nanda-mainline", *TINY, "--steps", "30", "--out", out)
     assert (trained.returncode, trained.stderr) == (0, "")
-    assert "(a + b) mod 7: 9 checkpoints up to step 30 in" in trained.stdout
+    assert "(a + b) mod 7: 8 checkpoints up to step 30 in" in trained.stdout
     assert f"next: grokinterp analyze {out}" in trained.stdout
 
     told = grokinterp("info", out)
@@ -55,7 +77,7 @@ def test_train_info_analyze_from_nothing_to_a_report(tmp_path):
     assert json.loads((tmp_path / "report" / "report.json").read_text())["schema_version"] == 1
 
 
-def test_resume_continues_without_naming_the_preset_again(tmp_path):
+def test_resume_continues_without_naming_the_preset_again(grokinterp, tmp_path):
     out = tmp_path / "run"
     assert grokinterp("train", "--preset", "nanda-mainline", *TINY, "--steps", "10", "--out", out).returncode == 0
     assert grokinterp("train", "--out", out, "--resume", "--steps", "20").returncode == 0
@@ -83,19 +105,19 @@ def test_ctrl_c_says_how_to_continue(tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert f"continue with: grokinterp train --out {out} --resume" in stdout
-    step = int(stdout.split("stopped before step ")[1].split(";")[0])
+    step = int(stdout.split("stopped at step ")[1].split(";")[0])
     assert load_run(out).metrics["step"].iloc[-1] == step - 1
 
 
-def test_help_and_a_wrong_option_exit_as_usual():
-    shown = grokinterp("--help")
+def test_help_and_a_wrong_option_exit_as_usual(grokinterp):
+    shown = in_a_process("--help")
     assert shown.returncode == 0
     for command in ("train", "analyze", "info"):
         assert command in shown.stdout
     assert grokinterp("train", "--presett", "quick").returncode == 2
 
 
-def test_bad_training_requests_are_one_line(tmp_path):
+def test_bad_training_requests_are_one_line(refused, tmp_path):
     out = ("--out", tmp_path / "run")
     assert "preset 'nanda': unknown; choose one of nanda-mainline" in refused("train", "--preset", "nanda", *out)
     mainline = ("train", "--preset", "nanda-mainline", *out)
@@ -109,7 +131,7 @@ def test_bad_training_requests_are_one_line(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_bad_folders_are_one_line(tmp_path, tiny_run):
+def test_bad_folders_are_one_line(refused, tmp_path, tiny_run):
     assert "no such folder; give a run folder made by `grokinterp train`" in refused("analyze", tmp_path / "nowhere")
     assert "is not a run folder: it holds no run.json" in refused("info", tmp_path)
     (tmp_path / "model.pth").write_bytes(b"\x80\x04.")
@@ -126,7 +148,7 @@ def test_bad_folders_are_one_line(tmp_path, tiny_run):
         (lambda path: path.write_bytes(b"nonsense" * 50), "is truncated or corrupt"),
     ],
 )
-def test_a_damaged_checkpoint_is_one_line_and_nothing_is_lost(tmp_path, tiny_run, damage, message):
+def test_a_damaged_checkpoint_is_one_line_and_nothing_is_lost(refused, tmp_path, tiny_run, damage, message):
     run = load_run(shutil.copytree(tiny_run.path, tmp_path / "run"))
     damage(run.folder.checkpoint_path(20))
     line = refused("analyze", run.path, "--out", tmp_path / "report")
@@ -136,13 +158,13 @@ def test_a_damaged_checkpoint_is_one_line_and_nothing_is_lost(tmp_path, tiny_run
     assert run.snapshot(30).step == 30
 
 
-def test_a_run_without_checkpoints_is_one_line(tmp_path, tiny_run):
+def test_a_run_without_checkpoints_is_one_line(refused, tmp_path, tiny_run):
     run = load_run(shutil.copytree(tiny_run.path, tmp_path / "run"))
     shutil.rmtree(run.path / "checkpoints")
     assert "has no checkpoints yet; continue it with `grokinterp train --resume`" in refused("analyze", run.path)
 
 
-def test_a_report_that_cannot_be_written_is_one_line(tmp_path, tiny_run):
+def test_a_report_that_cannot_be_written_is_one_line(refused, tmp_path, tiny_run):
     (tmp_path / "taken").write_text("a file")
     line = refused("analyze", tiny_run.path, "--out", tmp_path / "taken")
     assert "cannot write" in line
@@ -150,18 +172,22 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path, tiny_run):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files with resource")
-def test_a_full_disk_is_one_line_and_the_run_stays_readable(tmp_path):
-    """A real refusal by the system: files may not grow past a few kilobytes."""
+@pytest.mark.parametrize(("limit", "refused_file"), [(4_000, "step_0000"), (40_000, "metrics.jsonl")])
+def test_a_full_disk_is_one_line_and_the_run_stays_readable(grokinterp, tmp_path, limit, refused_file):
+    """A real refusal by the system: files may not grow past a limit that a checkpoint, or the metrics, will meet."""
     out = tmp_path / "run"
     assert grokinterp("train", "--preset", "nanda-mainline", *TINY, "--steps", "10", "--out", out).returncode == 0
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
         f"sys.argv = ['grokinterp', 'train', '--out', {str(out)!r}, '--resume', '--steps', '500'];"
         "from grokinterp.cli import main; main()"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 2, result.stderr
-    assert "the file is larger than this system allows; what was written before is intact" in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert refused_file in line
+    assert "the file is larger than this system allows; what was written before is intact" in line
     assert load_run(out).snapshot(10).step == 10
-    assert grokinterp("train", "--out", out, "--resume", "--steps", "20").returncode == 0
+    assert grokinterp("train", "--out", out, "--resume", "--steps", "500").returncode == 0
+    assert load_run(out).metrics["step"].tolist() == list(range(501))

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -141,7 +141,13 @@ def _loop(
         return  # Complete: the line of the last step is the last thing a run writes.
     folder.truncate_metrics(start)
     bar = tqdm(total=settings.steps, initial=start, disable=not progress, unit="step", desc="training")
-    with DeferredInterrupt() as interrupt, folder.metrics_path.open("a") as metrics_file, bar:
+    # The outermost: closing the metrics writes what is left of them, and may be refused too.
+    with (
+        refusals_explained(folder.metrics_path),
+        DeferredInterrupt() as interrupt,
+        folder.metrics_path.open("a") as metrics_file,
+        bar,
+    ):
         for step in range(start, settings.steps + 1):
             last = step == settings.steps
             metrics = trainer.losses(step, evaluate=last or step % settings.evaluate_every == 0)
@@ -153,11 +159,11 @@ def _loop(
                     callback.on_checkpoint(step, folder.checkpoint_path(step))
             if keep or step % settings.save_every == 0 or interrupt.requested:
                 # A resumed run writes the lines from its state's step on: those before must be on disk first.
-                _flush(metrics_file, folder)
+                metrics_file.flush()
                 write_tensors(folder.state_path, trainer.state(step))
             if interrupt.requested:
-                raise KeyboardInterrupt(f"stopped before step {step}")
-            _append(metrics_file, metrics, folder)
+                raise KeyboardInterrupt(f"stopped at step {step}")
+            metrics_file.write(json.dumps(metrics) + "\n")
             for callback in callbacks:
                 callback.on_step(step, metrics)
             if last:
@@ -166,17 +172,6 @@ def _loop(
             bar.update()
             if "test_loss" in metrics:
                 bar.set_postfix(train=f"{metrics['train_loss']:.3g}", test=f"{metrics['test_loss']:.3g}", refresh=False)
-        _flush(metrics_file, folder)
-
-
-def _append(file: IO[str], metrics: dict[str, Any], folder: RunFolder) -> None:
-    with refusals_explained(folder.metrics_path):
-        file.write(json.dumps(metrics) + "\n")
-
-
-def _flush(file: IO[str], folder: RunFolder) -> None:
-    with refusals_explained(folder.metrics_path):
-        file.flush()
 
 
 def _require_finite(metrics: dict[str, Any], folder: RunFolder) -> None:

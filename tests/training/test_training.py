@@ -90,7 +90,7 @@ class StopAt(Callback):
 @pytest.mark.parametrize("step", [0, 3, 17, 39])
 def test_ctrl_c_leaves_a_run_that_continues_as_if_nothing_had_happened(tiny_run, tiny_config, tmp_path, step):
     stop = StopAt(step, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt, match=f"stopped before step {step + 1}"):
+    with pytest.raises(KeyboardInterrupt, match=f"stopped at step {step + 1}"):
         train(tiny_config, tmp_path / "run", progress=False, callbacks=[stop])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert load_run(tmp_path / "run").metrics["step"].tolist() == list(range(step + 1))
