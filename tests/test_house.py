@@ -10,7 +10,17 @@ import pytest
 import grokinterp
 
 PACKAGE = Path(grokinterp.__file__).parent
-FLOORS = {"errors": -1, "config": 0, "fourier": 1, "tasks": 2, "models": 3, "runs": 4, "training": 5, "analysis": 6}
+FLOORS = {
+    "errors": -1,
+    "wording": -1,
+    "config": 0,
+    "fourier": 1,
+    "tasks": 2,
+    "models": 3,
+    "runs": 4,
+    "training": 5,
+    "analysis": 6,
+}
 FLOORS |= {"report": 7, "cli": 8}
 # Packages that one floor alone may import.
 RESERVED = {

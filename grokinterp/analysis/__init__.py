@@ -20,6 +20,7 @@ from ._logits import LogitDecomposition as LogitDecomposition
 from ._logits import decompose_logits as decompose_logits
 from ._losses import accuracy as accuracy
 from ._losses import loss as loss
+from ._neurons import CLUSTER_THRESHOLD as CLUSTER_THRESHOLD
 from ._neurons import BestFrequencies as BestFrequencies
 from ._neurons import best_frequencies as best_frequencies
 from ._neurons import neuron_frequencies as neuron_frequencies

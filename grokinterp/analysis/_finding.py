@@ -1,8 +1,9 @@
 """What the measurements say, in words."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from grokinterp.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
     from ._analyze import Report
@@ -24,28 +25,28 @@ def finding(report: "Report") -> list[str]:
     )
     verb = {"add": "adds", "subtract": "subtracts"}[task.config.operation]
     if circles:
-        frequencies = f"key {'frequency' if len(keys) == 1 else 'frequencies'} {_list(keys)}"
-        headline = f"This network {verb} on {_count(len(keys), 'circle')}: {frequencies} of {task.name}."
+        frequencies = f"key {'frequency' if len(keys) == 1 else 'frequencies'} {listed(keys)}"
+        headline = f"This network {verb} on {counted(len(keys), 'circle')}: {frequencies} of {task.name}."
     elif final["test_accuracy"] >= GENERALISED:
         headline = (
-            f"This network has generalised, but not by circles this analysis can see: {_count(len(keys), 'frequency')} "
-            f"explain {_percent(report.logits.variance_explained)} of its logits and alone give "
-            f"{_percent(final['restricted_accuracy'])} of the answers."
+            f"This network has generalised, but not by circles this analysis can see: "
+            f"{counted(len(keys), 'frequency')} explain {percent(report.logits.variance_explained)} of its logits and alone give "
+            f"{percent(final['restricted_accuracy'])} of the answers."
         )
     elif final["train_accuracy"] >= GENERALISED and final["test_accuracy"] >= MOST:
         headline = (
             f"This network has memorised its training pairs and is about to generalise: it answers "
-            f"{_percent(final['test_accuracy'])} of the unseen pairs; guessing gives {_percent(1 / task.p)}."
+            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {percent(1 / task.p)}."
         )
     elif final["train_accuracy"] >= GENERALISED:
         headline = (
             f"This network has memorised its training pairs and not generalised: it answers "
-            f"{_percent(final['test_accuracy'])} of the unseen pairs; guessing gives {_percent(1 / task.p)}."
+            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {percent(1 / task.p)}."
         )
     else:
         headline = (
-            f"This network has not learned its training pairs: it answers {_percent(final['train_accuracy'])} of them "
-            f"and {_percent(final['test_accuracy'])} of the unseen ones; guessing gives {_percent(1 / task.p)}."
+            f"This network has not learned its training pairs: it answers {percent(final['train_accuracy'])} of them "
+            f"and {percent(final['test_accuracy'])} of the unseen ones; guessing gives {percent(1 / task.p)}."
         )
     sentences = [headline]
     if circles:
@@ -62,10 +63,10 @@ def _circles(report: "Report") -> list[str]:
     return [
         f"At each key frequency k it turns a and b into angles 2πka/{task.p} and 2πkb/{task.p} and answers where the "
         f"cosines cos(2πk(a {sign} b − c)/{task.p}) agree: together these make up "
-        f"{_percent(report.logits.variance_explained)} of the variance of its logits.",
-        f"Kept alone, these frequencies give a loss of {_number(final['restricted_loss'])} on all pairs (the whole "
-        f"network: {_number(final['all_loss'])}). Without them the loss on the training pairs is "
-        f"{_number(final['excluded_loss'])} instead of {_number(final['train_loss'])}; a uniform guess has "
+        f"{percent(report.logits.variance_explained)} of the variance of its logits.",
+        f"Kept alone, these frequencies give a loss of {number(final['restricted_loss'])} on all pairs (the whole "
+        f"network: {number(final['all_loss'])}). Without them the loss on the training pairs is "
+        f"{number(final['excluded_loss'])} instead of {number(final['train_loss'])}; a uniform guess has "
         f"{math.log(task.p):.2f}.",
         f"{clustered} of {neurons} neurons compute with a single frequency (≥ 85 % of their variance).",
     ]
@@ -80,7 +81,7 @@ def _history(report: "Report") -> list[str]:
         parts.append(f"formed its circuit until step {phases.circuit_formation[1]:,}")
     if phases.cleanup:
         parts.append(f"cleaned up until step {phases.cleanup[1]:,}")
-    sentences = [f"It {_list(parts)}."] if parts else []
+    sentences = [f"It {listed(parts)}."] if parts else []
     if phases.test_accuracy_sustained is not None:
         after = f"; its training pairs it knew from step {phases.train_accuracy_sustained:,}"
         known = after if phases.train_accuracy_sustained is not None else ""
@@ -88,21 +89,3 @@ def _history(report: "Report") -> list[str]:
             f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{known}."
         )
     return sentences
-
-
-def _list(items: Sequence[object]) -> str:
-    words = [str(item) for item in items]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number} {noun if number == 1 else plural}"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.3g} %"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"

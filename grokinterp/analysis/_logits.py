@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from grokinterp.tasks import Task
 
-from ._components import cosine_coefficients, mean_by_answer
+from ._components import cosine_coefficients, mean_by_answer, mean_by_difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +18,7 @@ class LogitDecomposition:
 
     - `coefficients`: v_k = ⟨C_k, L⟩. `amplitudes`: α_k with v_k C_k = α_k cos(w_k(answer − c)).
     - `cosine_similarity`: v_k / ‖L‖, uncentred as in TransformerLens' demo.
+    - `profile`: the mean of L̃ over all inputs at the same d = answer − c, for d = 0 … p − 1.
     - `share`: v_k² / ‖L̃‖², the fraction of variance, L̃ = L − mean over c (the softmax ignores that mean). The C_k are
       orthogonal and have zero mean over c, so shares add up and least squares gives the same α_k.
     """
@@ -27,6 +28,7 @@ class LogitDecomposition:
     amplitudes: Float[np.ndarray, " freq"]
     cosine_similarity: Float[np.ndarray, " freq"]
     share: Float[np.ndarray, " freq"]
+    profile: Float[np.ndarray, " p"]
 
     @property
     def variance_explained(self) -> float:
@@ -56,7 +58,8 @@ def decompose_logits(
     row_means = logits.mean(axis=1, dtype=np.float64)
     centred = float(squared - p * row_means @ row_means)
     means = mean_by_answer(logits, task)
-    coefficients = cosine_coefficients(means - means.mean(axis=1, keepdims=True))
+    means = means - means.mean(axis=1, keepdims=True)
+    coefficients = cosine_coefficients(means)
     coefficients[0] = 0.0  # Exactly: the mean over c is gone.
     norms = np.full(len(coefficients), np.sqrt(p**3 / 2))
     if p % 2 == 0:
@@ -67,4 +70,5 @@ def decompose_logits(
         amplitudes=coefficients / norms,
         cosine_similarity=coefficients / np.sqrt(squared) if squared > 0 else np.zeros_like(coefficients),
         share=coefficients**2 / centred if centred > 0 else np.zeros_like(coefficients),
+        profile=mean_by_difference(means),
     )

@@ -86,9 +86,7 @@ def axis_index(x: Array, axis: Integer) -> int:
     """The axis counted from the front, so that 0 ≤ axis < x.ndim."""
     shape, index = tuple(x.shape), integer(axis)
     if not shape:
-        raise GrokinterpError(
-            f"axis = {shown(axis)} of a single number: needs an array; give one of shape (n,)"
-        )
+        raise GrokinterpError(f"axis = {shown(axis)} of a single number: needs an array; give one of shape (n,)")
     if index is None or not -len(shape) <= index < len(shape):
         raise GrokinterpError(
             f"axis = {shown(axis)} of an array of shape {shape}: needs an integer from {-len(shape)} to "
@@ -112,9 +110,7 @@ def axis_of_length(x: Array, axis: Integer, n: int) -> int:
 def grid_axes(x: Array, axes: Axes, n: int) -> tuple[int, int]:
     """The two axes counted from the front, when they are different and span the grid Z_n × Z_n."""
     if not isinstance(axes, tuple | list) or len(axes) != 2:
-        raise GrokinterpError(
-            f"axes = {shown(axes)}: needs a pair of axes, for a and for b; give e.g. axes=(0, 1)"
-        )
+        raise GrokinterpError(f"axes = {shown(axes)}: needs a pair of axes, for a and for b; give e.g. axes=(0, 1)")
     a, b = (axis_of_length(x, axis, n) for axis in axes)
     if a == b:
         raise GrokinterpError(

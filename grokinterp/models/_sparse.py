@@ -6,8 +6,8 @@ out[pair] = Σ_j mix[pair, j] · table[index[pair, j]] is a product with a spars
     d table[row]   = Σ over the entries (pair, j) at that row of mix[pair, j] · d out[pair]
     d mix[pair, j] = d out[pair] · table[index[pair, j]]
 
-The first is a sum of weighted rows again (of d out), the second a sampled matrix product. All three run in an order that
-does not depend on timing, so results repeat bit for bit.
+The first is a sum of weighted rows again (of d out), the second a sampled matrix product. All three run in an order
+that does not depend on timing, so results repeat bit for bit.
 """
 
 import warnings

@@ -2,9 +2,8 @@
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
 
-from grokinterp.analysis import Report, mean_by_answer
+from grokinterp.analysis import Report
 
 from ._style import OTHER, frequency_colours, new_figure, shown_note
 
@@ -43,7 +42,9 @@ def logit_decomposition_figure(report: Report) -> go.Figure:
             name="key frequencies",
         )
     )
-    differences, mean = _mean_by_difference(report)
+    # d = 0, the right answer, in the middle.
+    differences = np.arange(p) - (p - 1) // 2
+    mean = logits.profile[differences % p]
     keys = list(report.key_frequencies)
     angles = 2 * np.pi / p * np.outer(np.array(keys, dtype=np.int64), differences)
     fit = logits.amplitudes[keys] @ np.cos(angles)
@@ -81,13 +82,3 @@ def logit_decomposition_figure(report: Report) -> go.Figure:
         legend={"y": 0.41},
     )
     return figure
-
-
-def _mean_by_difference(report: Report) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
-    """Logits, centred over c, averaged over all inputs at the same d; d = 0 in the middle."""
-    p = report.run.task.p
-    means = mean_by_answer(report.snapshot.logits, report.run.task)
-    means = means - means.mean(axis=1, keepdims=True)
-    d = np.arange(p) - (p - 1) // 2
-    answer = np.arange(p)[:, None]
-    return d.astype(np.float64), means[answer, (answer - d) % p].mean(axis=0)

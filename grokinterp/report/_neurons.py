@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from grokinterp.analysis import Report
+from grokinterp.analysis import CLUSTER_THRESHOLD, Report
 from grokinterp.fourier import FourierBasis
 
 from ._series import crop_note, cropped
@@ -18,7 +18,6 @@ from ._style import (
     nothing_to_see,
 )
 
-THRESHOLD = 0.85
 BINS = 20
 
 
@@ -29,8 +28,8 @@ def neuron_clusters_figure(report: Report) -> go.Figure:
     variance (Nanda et al. 2023, §4.1).
     """
     neurons, colours = report.neurons, frequency_colours(report)
-    clusters = neurons.clusters(THRESHOLD)
-    counts = {str(k): len(members) for k, members in clusters.items()} | {"none": len(neurons.unclustered(THRESHOLD))}
+    clusters = neurons.clusters()
+    counts = {str(k): len(members) for k, members in clusters.items()} | {"none": len(neurons.unclustered())}
     figure = new_figure("Neurons by frequency", height=520, narrow_height=520)
     figure.add_trace(
         go.Bar(
@@ -65,8 +64,8 @@ def neuron_clusters_figure(report: Report) -> go.Figure:
         )
     figure.add_shape(
         type="line",
-        x0=THRESHOLD,
-        x1=THRESHOLD,
+        x0=CLUSTER_THRESHOLD,
+        x1=CLUSTER_THRESHOLD,
         y0=0,
         y1=1,
         xref="x2",
@@ -122,7 +121,7 @@ def example_neurons(report: Report, count: int = 4) -> list[int]:
     """The best-explained neuron of each of the largest clusters; then the best-explained of all others."""
     neurons = report.neurons
     explained = neurons.variance_explained
-    clusters = sorted(neurons.clusters(THRESHOLD).values(), key=len, reverse=True)
+    clusters = sorted(neurons.clusters().values(), key=len, reverse=True)
     chosen = [max(members, key=lambda neuron: explained[neuron]) for members in clusters[:count]]
     others = [int(neuron) for neuron in np.argsort(-explained, kind="stable") if neuron not in chosen]
     return (chosen + others)[:count]

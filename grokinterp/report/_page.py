@@ -9,6 +9,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from grokinterp.analysis import Report
+from grokinterp.wording import number, percent
 
 from ._figures import FIGURES, PageFigure
 from ._style import frequency_colours
@@ -119,36 +120,6 @@ def _settings(report: Report) -> list[tuple[str, dict[str, Any]]]:
     config = report.run.config.model_dump(mode="json")
     sections = [(name, config[name]) for name in ("task", "model", "training")]
     return [*sections, ("environment", report.run.environment)]
-
-
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def number(value: float | None) -> str:
-    """Three digits, as a reader writes them.
-
-    >>> number(0.04567), number(2.4122e-7), number(None), number(0.0)
-    ('0.0457', '2.41 × 10⁻⁷', '–', '0')
-    """
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:#.3g}".rstrip(".") if value and abs(value) < 1000 else "0" if not value else f"{value:,.0f}"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-
-
-def percent(fraction: float | None) -> str:
-    """A fraction in percent: 100 % is said of a whole only.
-
-    >>> percent(1.0), percent(0.99996), percent(0.5), percent(None)
-    ('100 %', '99.99 %', '50.0 %', '–')
-    """
-    if fraction is None or not math.isfinite(fraction):
-        return "–"
-    if 0.9995 <= fraction < 1:
-        return f"{math.floor(fraction * 1e4) / 100:.2f} %"
-    return "100 %" if fraction == 1 else f"{100 * fraction:.3g} %" if fraction < 0.1 else f"{100 * fraction:.1f} %"
 
 
 def unbroken(text: str) -> str:

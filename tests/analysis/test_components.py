@@ -116,6 +116,7 @@ def test_an_exact_cosine_network_has_its_closed_form(p, k):
     found = decompose_logits(snapshot.logits, snapshot.task, (k,))
     assert found.amplitudes[k] == pytest.approx(alpha, rel=1e-6)
     assert found.coefficients[k] == pytest.approx(alpha * np.sqrt(p**3 / 2), rel=1e-6)
+    np.testing.assert_allclose(found.profile, alpha * np.cos(2 * np.pi * k * np.arange(p) / p), atol=1e-5)
     assert found.cosine_similarity[k] == pytest.approx(1.0, abs=1e-6)
     assert found.variance_explained == pytest.approx(1.0, abs=1e-6)
     assert found.residual == pytest.approx(0.0, abs=1e-3)
