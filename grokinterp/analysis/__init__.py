@@ -24,12 +24,14 @@ from ._neurons import CLUSTER_THRESHOLD as CLUSTER_THRESHOLD
 from ._neurons import BestFrequencies as BestFrequencies
 from ._neurons import best_frequencies as best_frequencies
 from ._neurons import neuron_frequencies as neuron_frequencies
+from ._neurons import neuron_spectrum as neuron_spectrum
 from ._phases import Phases as Phases
 from ._phases import find_phases as find_phases
 from ._progress import ProgressMeasures as ProgressMeasures
 from ._progress import all_frequencies as all_frequencies
 from ._spectra import SingularValues as SingularValues
 from ._spectra import Spectrum as Spectrum
+from ._spectra import embedding_circle as embedding_circle
 from ._spectra import embedding_singular_values as embedding_singular_values
 from ._spectra import embedding_spectrum as embedding_spectrum
 from ._spectra import logit_map_spectrum as logit_map_spectrum

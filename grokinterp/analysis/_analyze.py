@@ -20,9 +20,8 @@ from ._logits import LogitDecomposition, decompose_logits
 from ._losses import accuracy
 from ._neurons import CLUSTER_THRESHOLD, BestFrequencies, neuron_frequencies
 from ._phases import Phases, find_phases
-from ._progress import ProgressMeasures
+from ._progress import ProgressMeasures, all_frequencies
 from ._spectra import SingularValues, Spectrum, embedding_singular_values, embedding_spectrum, logit_map_spectrum
-from ._weights import sums_of_squared_weights
 
 SCHEMA_VERSION = 1
 
@@ -31,7 +30,8 @@ SCHEMA_VERSION = 1
 class Report:
     """The analyses of a run; `to_dict()` is what `report.json` holds.
 
-    All but `curves` and `phases` are of `snapshot`, the run's last checkpoint.
+    All but `curves` and `phases` are of `snapshot`, the run's last checkpoint. `excluded_by_frequency` has the 2-D
+    excluded loss on the train pairs for every frequency, key or not.
     """
 
     run: Run
@@ -48,6 +48,7 @@ class Report:
     curves: Curves
     phases: Phases
     final: dict[str, int | float]
+    excluded_by_frequency: dict[int, float]
 
     @property
     def key_frequencies(self) -> tuple[int, ...]:
@@ -112,9 +113,12 @@ class Report:
             },
             "attention": {
                 "mean": self.attention.mean,
-                "frequency": self.attention.to_a.frequency,
-                "variance_explained": self.attention.to_a.variance_explained,
+                **{
+                    name: {"frequency": best.frequency, "variance_explained": best.variance_explained}
+                    for name, best in (("to_a", self.attention.to_a), ("to_b", self.attention.to_b))
+                },
             },
+            "excluded_loss_by_frequency": self.excluded_by_frequency,
             "phases": {name: getattr(self.phases, name) for name in ("memorization", "circuit_formation", "cleanup")},
             "accuracy_99": {
                 data: {
@@ -143,6 +147,7 @@ def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int
     by_rule = key_frequencies(map_spectrum, embedding, neurons)
     keys = by_rule.by_rule(rule)
     measured = curves(run, keys, on_step=on_step)
+    progress = ProgressMeasures.of(snapshot)
     return Report(
         run=run,
         snapshot=snapshot,
@@ -157,21 +162,20 @@ def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int
         attention=attention(snapshot),
         curves=measured,
         phases=find_phases(measured.measures, run.metrics, snapshot.task.p),
-        final=_final(snapshot, keys, measured),
+        final=_final(progress, keys, measured),
+        excluded_by_frequency={k: progress.excluded([k]) for k in all_frequencies(snapshot.task.p)},
     )
 
 
-def _final(snapshot: Snapshot, keys: tuple[int, ...], measured: Curves) -> dict[str, int | float]:
+def _final(progress: ProgressMeasures, keys: tuple[int, ...], measured: Curves) -> dict[str, int | float]:
     """The last row of the measures, with what is worth its time only once."""
-    progress = ProgressMeasures.of(snapshot)
-    task = snapshot.task
+    task = progress.task
     kept = (progress.component(keys) + progress.mean_logits_by_answer.mean(axis=0))[task.answers]
     final = {str(name): value for name, value in measured.measures.iloc[-1].to_dict().items()}
-    final["step"] = snapshot.step
+    final["step"] = int(final["step"])
     return final | {
         "all_accuracy": accuracy(progress.logits, task, "all"),
         "restricted_accuracy": accuracy(kept, task, "all"),
-        "sum_of_squared_weights": sum(sums_of_squared_weights(snapshot.weights).values()),
     }
 
 

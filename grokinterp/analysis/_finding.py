@@ -30,8 +30,8 @@ def finding(report: "Report") -> list[str]:
     elif final["test_accuracy"] >= GENERALISED:
         headline = (
             f"This network has generalised, but not by circles this analysis can see: "
-            f"{counted(len(keys), 'frequency')} explain {percent(report.logits.variance_explained)} of its logits and alone give "
-            f"{percent(final['restricted_accuracy'])} of the answers."
+            f"{counted(len(keys), 'frequency')} explain {percent(report.logits.variance_explained)} of its "
+            f"logits and alone give {percent(final['restricted_accuracy'])} of the answers."
         )
     elif final["train_accuracy"] >= GENERALISED and final["test_accuracy"] >= MOST:
         headline = (

@@ -68,6 +68,16 @@ def _shares(functions: Float[np.ndarray, "pair neuron"], p: int) -> Float[np.nda
     return np.where(alive, blocks / np.where(alive, total, 1.0), 0.0).T
 
 
+def neuron_spectrum(snapshot: Snapshot, neuron: int) -> Float[np.ndarray, "freq freq"]:
+    """Norms of a neuron's 2-D Fourier components by frequency along a (rows) and along b; its mean is left out.
+
+    A neuron that computes with frequency k alone has (k, 0), (0, k) and (k, k) only.
+    """
+    p = snapshot.task.p
+    grid = snapshot.neurons[:, neuron].astype(np.float64).reshape(p, p)
+    return np.sqrt(FourierBasis(p).power_2d(grid - grid.mean()))
+
+
 def neuron_frequencies(snapshot: Snapshot) -> BestFrequencies:
     """Best frequency of every MLP neuron, after the non-linearity."""
     return best_frequencies(snapshot.neurons, snapshot.task.p)

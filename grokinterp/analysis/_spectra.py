@@ -48,6 +48,21 @@ def logit_map_spectrum(snapshot: Snapshot) -> Spectrum:
     return Spectrum.of(snapshot.W_L)
 
 
+def embedding_circle(snapshot: Snapshot, frequency: int) -> Float[np.ndarray, "p 2"]:
+    """The embeddings of 0 … p−1 in the plane of one frequency: a circle if the network has learnt its angles.
+
+    The plane is spanned by the d_model vectors Σ_x cos(w_k x) W_E[x] and Σ_x sin(w_k x) W_E[x], orthonormalised, the
+    cos first. The Nyquist frequency of an even p has no sin: the second coordinate is 0.
+    """
+    W_E = snapshot.W_E
+    basis = FourierBasis(len(W_E))
+    components = basis.transform(W_E, axis=0)[list(basis.rows(frequency))]
+    directions, triangle = np.linalg.qr(components.T)
+    directions = directions * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    coordinates = (W_E - W_E.mean(axis=0)) @ directions
+    return np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1])))
+
+
 @dataclass(frozen=True, eq=False)
 class SingularValues:
     """Singular values of W_E, and of a Gaussian matrix of the same shape and Frobenius norm as control."""

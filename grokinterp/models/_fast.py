@@ -6,11 +6,12 @@ x = W_E[=] + W_pos[2]:
 
     scores   s_a = (x_a W_K + b_K)·(x W_Q + b_Q)/√d_head, per head; likewise s_b, s_=
     pattern  (A_a, A_b, A_=) = softmax(s_a, s_b, s_=)
-    z        = v_= + A_a (v_a − v_=) + A_b (v_b − v_=),  v = x_· W_V + b_V
+    z        = A_a v_a + A_b v_b + A_= v_=,  v = x_· W_V + b_V
     neurons  = act(x' + z W_O W_in),         x' = (x + b_O) W_in + b_in
     logits   = (x + b_O + b_out) W_U + b_U + z W_O W_U + neurons W_out W_U
 
-z W_O W_in is a sum of 2·heads rows, weighted by the pattern, of one [2·p·heads, d_mlp] table, and z W_O W_U likewise.
+z W_O W_in is a sum of 3·heads rows, weighted by the pattern, of one [(2p + 1)·heads, d_mlp] table, and z W_O W_U
+likewise.
 Where the sums of rows are quicker than the matrix product (ReLU on a CPU) `_sparse` takes them; elsewhere z is formed.
 """
 
@@ -56,10 +57,10 @@ class PairBatch:
 
     @cached_property
     def rows(self) -> MixedRows:
-        """The rows that each pair mixes in tables of the layout (a or b, token, head)."""
+        """The rows that each pair mixes in tables of the layout (token, head): p tokens as a, p as b, then `=`."""
         head = torch.arange(self.n_heads, device=self.a.device)
-        tokens = torch.stack([self.a, self.p + self.b], dim=1)
-        return MixedRows((tokens[:, :, None] * self.n_heads + head).flatten(1), 2 * self.p * self.n_heads)
+        tokens = torch.stack([self.a, self.p + self.b, torch.full_like(self.a, 2 * self.p)], dim=1)
+        return MixedRows((tokens[:, :, None] * self.n_heads + head).flatten(1), (2 * self.p + 1) * self.n_heads)
 
 
 def not_covered_by_fast_forward(config: ModelConfig) -> str | None:
@@ -106,49 +107,49 @@ class FastForward:
     def __call__(self, batch: PairBatch) -> Float[torch.Tensor, "pair out"]:
         """Logits of the pairs; gradients flow into the parameters."""
         if self.config.act_fn == "relu" and batch.a.device.type == "cpu":
-            pattern, values, value = self._attend(batch)
-            to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products(value)
-            # Per head: its values (relative to those of `=`) carried on to the neurons and to the logits.
-            rows = values - value
-            neuron_rows = torch.einsum("xhk,hkm->xhm", rows, to_neurons).flatten(0, 1)
-            logit_rows = torch.einsum("xhk,hko->xho", rows, to_logits).flatten(0, 1)
-            mix = pattern[:, :, :2].transpose(1, 2).flatten(1)
+            pattern, values = self._attend(batch)
+            to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products()
+            # Per head: its values carried on to the neurons and to the logits.
+            neuron_rows = torch.einsum("xhk,hkm->xhm", values, to_neurons).flatten(0, 1)
+            logit_rows = torch.einsum("xhk,hko->xho", values, to_logits).flatten(0, 1)
+            mix = pattern.transpose(1, 2).flatten(1)
             return relu_mlp_of_mixed_rows(batch.rows, mix, neuron_rows, neuron_bias, W_L, logit_rows, logit_bias)
         return self.activations(batch).logits
 
     def activations(self, batch: PairBatch) -> FastActivations:
         """Attention pattern, neurons and logits of the pairs."""
-        pattern, values, value = self._attend(batch)
-        to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products(value)
-        rows = values - value
-        to_a, to_b = pattern[:, :, 0, None], pattern[:, :, 1, None]
-        # index_select, not rows[a]: the backward of advanced indexing adds in racing order, so two runs differ.
-        z = to_a * rows.index_select(0, batch.a)
-        z = torch.addcmul(z, to_b, rows.index_select(0, batch.p + batch.b)).flatten(1)
+        pattern, values = self._attend(batch)
+        to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products()
+        to_a, to_b, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
+        # index_select, not values[a]: the backward of advanced indexing adds in racing order, so two runs differ.
+        z = torch.addcmul(to_equals * values[-1], to_a, values.index_select(0, batch.a))
+        z = torch.addcmul(z, to_b, values.index_select(0, batch.p + batch.b)).flatten(1)
         neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons.flatten(0, 1)))
         logits = torch.addmm(logit_bias, neurons, W_L) + z @ to_logits.flatten(0, 1)
         return FastActivations(pattern, neurons, logits)
 
-    def _attend(self, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pattern per pair, values [2p, head, d_head] of a's then b's tokens, and the value [head, d_head] of `=`."""
+    def _attend(self, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pattern per pair, and the values [2p + 1, head, d_head] of the tokens as a, as b, and of `=`."""
         w, p = self.parameters, batch.p
         W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
-        x_ab, x = torch.cat([W_E[:p] + W_pos[0], W_E[:p] + W_pos[1]]), W_E[p] + W_pos[2]
+        x = torch.cat([W_E[:p] + W_pos[0], W_E[:p] + W_pos[1], W_E[p:] + W_pos[2]])
 
-        query = (torch.einsum("d,hdk->hk", x, w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(self.config.d_head)
+        query = (torch.einsum("d,hdk->hk", x[-1], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(self.config.d_head)
         key_direction = torch.einsum("hk,hdk->dh", query, w["attn.W_K"])
-        key_bias = (query * w["attn.b_K"]).sum(1)
-        s_ab, s = x_ab @ key_direction + key_bias, x @ key_direction + key_bias
-        scores = [s_ab.index_select(0, batch.a), s_ab.index_select(0, p + batch.b), s.expand(len(batch.a), -1)]
-        pattern = torch.softmax(torch.stack(scores, dim=-1), dim=-1)
-        values = torch.einsum("xd,hdk->xhk", x_ab, w["attn.W_V"]) + w["attn.b_V"]
-        return pattern, values, torch.einsum("d,hdk->hk", x, w["attn.W_V"]) + w["attn.b_V"]
+        scores = x @ key_direction + (query * w["attn.b_K"]).sum(1)
+        of_pairs = [
+            scores.index_select(0, batch.a),
+            scores.index_select(0, p + batch.b),
+            scores[-1].expand(len(batch.a), -1),
+        ]
+        pattern = torch.softmax(torch.stack(of_pairs, dim=-1), dim=-1)
+        return pattern, torch.einsum("xd,hdk->xhk", x, w["attn.W_V"]) + w["attn.b_V"]
 
-    def _products(self, value: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def _products(self) -> tuple[torch.Tensor, ...]:
         """The products of weights that all pairs share."""
         w = self.parameters
         W_O, W_in, W_out, W_U = w["attn.W_O"], w["mlp.W_in"], w["mlp.W_out"], w["unembed.W_U"]
-        constant = w["embed.W_E"][-1] + w["pos_embed.W_pos"][2] + w["attn.b_O"] + torch.einsum("hk,hkd->d", value, W_O)
+        constant = w["embed.W_E"][-1] + w["pos_embed.W_pos"][2] + w["attn.b_O"]
         neuron_bias = constant @ W_in + w["mlp.b_in"]
         logit_bias = (constant + w["mlp.b_out"]) @ W_U + w["unembed.b_U"]
         return W_O @ W_in, W_O @ W_U, neuron_bias, logit_bias, W_out @ W_U

@@ -1,7 +1,7 @@
 """Sums of a few weighted table rows per pair, with their exact gradients.
 
-out[pair] = Σ_j mix[pair, j] · table[index[pair, j]] is a product with a sparse matrix of 2·heads entries per row. For
-4 heads it takes a sixteenth of the operations of the dense product it stands for, and so do its two gradients:
+out[pair] = Σ_j mix[pair, j] · table[index[pair, j]] is a product with a sparse matrix of 3·heads entries per row. For
+4 heads it takes a tenth of the operations of the dense product it stands for, and so do its two gradients:
 
     d table[row]   = Σ over the entries (pair, j) at that row of mix[pair, j] · d out[pair]
     d mix[pair, j] = d out[pair] · table[index[pair, j]]

@@ -4,8 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from grokinterp.analysis import CLUSTER_THRESHOLD, Report
-from grokinterp.fourier import FourierBasis
+from grokinterp.analysis import CLUSTER_THRESHOLD, Report, neuron_spectrum
 
 from ._series import crop_note, cropped
 from ._style import (
@@ -108,10 +107,8 @@ def example_neuron_spectra_figure(report: Report) -> go.Figure:
     p = report.run.task.p
     figure = new_figure("The same neurons by frequency", note=crop_note(p // 2 + 1, "the frequency"))
     chosen = example_neurons(report)
-    basis = FourierBasis(p)
     for number, neuron in enumerate(chosen, start=1):
-        grid = report.snapshot.neurons[:, neuron].astype(np.float64).reshape(p, p)
-        norms = np.sqrt(basis.power_2d(grid - grid.mean()))
+        norms = neuron_spectrum(report.snapshot, neuron)
         hover = "along a: k = %{y}, along b: k = %{x}<br>norm %{z:.3g}"
         _heatmap(figure, number, cropped(norms), hover, ("frequency along b", "along a"))
     return _finish(figure, report, chosen, heights=(180, 130), columns=(4, 2))

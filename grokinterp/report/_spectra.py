@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from grokinterp.analysis import Report, Spectrum
+from grokinterp.analysis import Report, Spectrum, embedding_circle
 from grokinterp.fourier import FourierBasis
 
 from ._style import (
@@ -79,14 +79,14 @@ def embedding_circles_figure(report: Report) -> go.Figure:
     et al. 2023, §4.1, find the embedding to be a map to such circles. Points are coloured by kx mod p, the
     angle each should have, and joined in that order.
     """
-    p, W_E = report.run.task.p, report.snapshot.W_E
+    p = report.run.task.p
     shown, colours = shown_key_frequencies(report), frequency_colours(report)
     figure = new_figure("Circles in the embedding", note=shown_note(report))
     if not shown:
         return nothing_to_see(figure, "No key frequency, no circle.")
     residues = np.arange(p)
     for number, k in enumerate(shown, start=1):
-        xy = _in_plane(W_E, k)
+        xy = embedding_circle(report.snapshot, k).astype(np.float32)
         order = np.lexsort((residues, residues * k % p))
         place = residues[order] * k % p
         labelled = np.zeros(p, dtype=bool)
@@ -124,17 +124,6 @@ def embedding_circles_figure(report: Report) -> go.Figure:
         gap=0.04,
     )
     return figure
-
-
-def _in_plane(W_E: Float[np.ndarray, "p d_model"], k: int) -> Float[np.ndarray, "p 2"]:
-    """Coordinates on the orthonormalised cos and sin components of frequency k, the cos first."""
-    basis = FourierBasis(len(W_E))
-    components = basis.transform(W_E, axis=0)[list(basis.rows(k))]
-    directions, signs = np.linalg.qr(components.T)
-    directions = directions * np.where(np.diag(signs) < 0, -1.0, 1.0)
-    coordinates = (W_E - W_E.mean(axis=0)) @ directions
-    # One column only: no sine at the highest frequency of an even p, or a single dimension.
-    return np.pad(coordinates, ((0, 0), (0, 2 - coordinates.shape[1]))).astype(np.float32)
 
 
 def _outwards(xy: Float[np.ndarray, "p 2"]) -> list[str]:

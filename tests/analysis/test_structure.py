@@ -11,6 +11,7 @@ from grokinterp.analysis import (
     Spectrum,
     attention,
     best_frequencies,
+    embedding_circle,
     embedding_singular_values,
     embedding_spectrum,
     frequencies_above_quarter,
@@ -18,9 +19,13 @@ from grokinterp.analysis import (
     logit_map,
     logit_map_spectrum,
     neuron_frequencies,
+    neuron_spectrum,
     sums_of_squared_weights,
 )
 from grokinterp.fourier import FourierBasis
+from grokinterp.models import ModelConfig
+from grokinterp.runs import Snapshot
+from grokinterp.tasks import Task, TaskConfig
 
 
 @pytest.mark.parametrize("p", [5, 8, 9])
@@ -75,6 +80,38 @@ def test_one_hot_embeddings_have_a_flat_spectrum():
     found = embedding_spectrum(exact_snapshot(7))
     np.testing.assert_allclose(found.component_norms, 1.0, atol=1e-12)
     assert found.gini_components == pytest.approx(0.0, abs=1e-12)
+
+
+def with_embedding(W_E: np.ndarray) -> Snapshot:
+    """A network whose embedding alone matters; the last row is that of `=`."""
+    task, config = Task(TaskConfig(p=len(W_E))), ModelConfig(n_heads=1, d_head=W_E.shape[1], d_model=W_E.shape[1])
+    rows = torch.from_numpy(np.vstack([W_E, np.ones(W_E.shape[1])])).float()
+    return Snapshot(step=0, task=task, config=config, weights={"embed.W_E": rows})
+
+
+def test_circles_are_round_for_an_embedding_on_circles():
+    p, k = 11, 3
+    angle = 2 * np.pi * k * np.arange(p) / p
+    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 3)))[0].T
+    W_E = 2 * np.cos(angle)[:, None] * directions[0] + 2 * np.sin(angle)[:, None] * directions[1] + 5 * directions[2]
+    expected = np.stack([2 * np.cos(angle), 2 * np.sin(angle)], axis=1)
+    np.testing.assert_allclose(embedding_circle(with_embedding(W_E), k), expected, atol=1e-6)
+
+
+def test_circles_of_a_single_direction_are_flat():
+    W_E = np.random.default_rng(0).standard_normal((6, 4))
+    assert not embedding_circle(with_embedding(W_E), 3)[:, 1].any()
+    assert embedding_circle(with_embedding(W_E[:, :1]), 1).shape == (6, 2)
+
+
+def test_a_neuron_spectrum_is_the_dense_transform_by_blocks():
+    snapshot = exact_snapshot(5)
+    norms = neuron_spectrum(snapshot, 7)
+    grid = snapshot.neurons[:, 7].reshape(5, 5).astype(np.float64)
+    dense = FourierBasis(5).matrix @ (grid - grid.mean()) @ FourierBasis(5).matrix.T
+    assert norms[0, 0] == pytest.approx(0.0, abs=1e-12)
+    assert norms[1, 2] == pytest.approx(np.linalg.norm(dense[1:3, 3:5]))
+    assert norms[2, 0] == pytest.approx(np.linalg.norm(dense[3:5, 0]))
 
 
 def test_W_L_of_an_exact_network_is_known():

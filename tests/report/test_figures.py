@@ -28,7 +28,6 @@ from grokinterp.report import (
     weight_norms_figure,
 )
 from grokinterp.report._series import cropped, every_so_many, thinned
-from grokinterp.report._spectra import _in_plane
 from grokinterp.report._style import FREQUENCY_COLOURS, OTHER, frequency_colours, shown_key_frequencies
 
 
@@ -109,21 +108,6 @@ def test_the_highest_frequency_of_an_even_p_has_no_sine(analysed: Callable[..., 
     even = analysed("task.p=6", "training.steps=3")
     bars = traces(embedding_spectrum_figure(even))
     assert np.isnan(bars["sin"].y[-1]) and np.isfinite(bars["cos"].y).all()
-
-
-def test_circles_are_round_for_an_embedding_on_circles() -> None:
-    p, k = 11, 3
-    x = 2 * np.pi * k * np.arange(p) / p
-    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 3)))[0].T
-    W_E = 2 * np.cos(x)[:, None] * directions[0] + 2 * np.sin(x)[:, None] * directions[1] + 5 * directions[2]
-    expected = np.stack([2 * np.cos(x), 2 * np.sin(x)], axis=1)
-    np.testing.assert_allclose(_in_plane(W_E, k), expected, atol=1e-6)
-
-
-def test_circles_of_a_single_direction_are_flat() -> None:
-    W_E = np.random.default_rng(0).standard_normal((6, 4))
-    assert not _in_plane(W_E, 3)[:, 1].any()
-    assert _in_plane(W_E[:, :1], 1).shape == (6, 2)
 
 
 def test_circles_carry_every_residue_once(report: Report) -> None:
