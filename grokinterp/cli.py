@@ -1,5 +1,6 @@
 """Floor 8: the commands. They parse, call and print; heavy rooms are imported inside them."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,15 +56,14 @@ def train(
     try:
         run = train_run(config, out, resume=resume, progress=sys.stderr.isatty())
     except KeyboardInterrupt as interrupt:
-        _console().print(
-            f"{interrupt or 'stopped'}; continue with: grokinterp train --out {out} --resume", markup=False
-        )
+        stopped = str(interrupt) or "stopped"
+        if RunFolder(out).record_path.exists():
+            stopped += f"; continue with: grokinterp train --out {shlex.quote(str(out))} --resume"
+        _console().print(stopped)
         raise typer.Exit(130) from None
     console = _console()
-    console.print(
-        f"{run.task.name}: {len(run.steps)} checkpoints up to step {run.last_step} in {run.path}", markup=False
-    )
-    console.print(f"next: grokinterp analyze {run.path}", markup=False)
+    console.print(f"{run.task.name}: {len(run.steps)} checkpoints up to step {run.last_step} in {run.path}")
+    console.print(f"next: grokinterp analyze {shlex.quote(str(run.path))}")
 
 
 @app.command()
@@ -84,10 +84,10 @@ def analyze(
     paths = write_report(report, out or run_dir / "report")
     console = _console()
     for sentence in report.finding:
-        console.print(sentence, markup=False)
+        console.print(sentence)
     console.print()
     for path in (paths.html, paths.json, paths.csv):
-        console.print(str(path), markup=False)
+        console.print(str(path))
 
 
 @app.command()
@@ -107,24 +107,23 @@ def info(run_dir: RunDir) -> None:
         "split": f"{config.task.split_scheme}, seed {config.task.split_seed}, hash {run.task.split.hash}",
         "model": ", ".join(f"{key} {value}" for key, value in config.model.model_dump().items()),
         "training": ", ".join(f"{key} {value}" for key, value in config.training.model_dump().items()),
-        "trained with": ", ".join(f"{name} {version}" for name, version in run.environment["versions"].items()),
+        "trained with": ", ".join(f"{name} {version}" for name, version in run.environment.versions.items()),
         "checkpoints": f"{len(steps)}, steps {steps[0]} to {steps[-1]}" if steps else "none yet",
     }
     if len(metrics):
-        evaluated = metrics.dropna().iloc[-1]
-        rows[f"step {int(evaluated['step'])}"] = ", ".join(
-            f"{name.replace('_', ' ')} {evaluated[name]:.4g}"
-            for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-        )
+        evaluated = metrics.dropna(subset=[name for name in metrics if name == "test_loss"]).iloc[-1:]
+        for step, losses in evaluated.set_index("step").iterrows():
+            rows[f"step {step}"] = ", ".join(f"{str(name).replace('_', ' ')} {x:.4g}" for name, x in losses.items())
     for name, value in rows.items():
         table.add_row(name, value)
-    _console().print(table, markup=False)
+    _console().print(table)
 
 
 def _console() -> "Console":
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    # What is printed are paths and sentences, in which nothing is to be interpreted.
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def main() -> None:

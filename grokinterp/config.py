@@ -22,7 +22,11 @@ _NEEDS = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_type": "a text",
-    "missing": "a value",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
 }
 
 
@@ -62,5 +66,6 @@ class Config(BaseModel):
         if first["type"] == "missing":
             return f"{name}: missing; it needs a value"
         needs = _NEEDS.get(first["type"])
-        wanted = needs.format(**first.get("ctx", {})) if needs else first["msg"]
-        return f"{name} = {first['input']!r}: needs {wanted}"
+        wanted = f"needs {needs.format(**first.get('ctx', {}))}" if needs else first["msg"]
+        given = repr(first["input"])
+        return f"{name} = {given if len(given) <= 80 else given[:77] + '...'}: {wanted}"

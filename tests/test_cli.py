@@ -131,6 +131,13 @@ def test_bad_training_requests_are_one_line(refused, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_printed_paths_are_what_they_are_and_commands_can_be_pasted(grokinterp, tmp_path):
+    out = tmp_path / "a [b] :boom: dir"
+    trained = grokinterp("train", "--preset", "nanda-mainline", *TINY, "--steps", "2", "--out", out)
+    assert f"in {out}\n" in trained.stdout
+    assert f"next: grokinterp analyze '{out}'\n" in trained.stdout
+
+
 def test_bad_folders_are_one_line(refused, tmp_path, tiny_run):
     assert "no such folder; give a run folder made by `grokinterp train`" in refused("analyze", tmp_path / "nowhere")
     assert "is not a run folder: it holds no run.json" in refused("info", tmp_path)

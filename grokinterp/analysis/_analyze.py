@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot, load_run
 
 from ._attention import AttentionSummary, attention
@@ -17,7 +18,6 @@ from ._finding import finding
 from ._key_frequencies import KeyFrequencies, Rule, key_frequencies
 from ._logit_map import LogitMap, logit_map
 from ._logits import LogitDecomposition, decompose_logits
-from ._losses import accuracy
 from ._neurons import CLUSTER_THRESHOLD, BestFrequencies, neuron_frequencies
 from ._phases import Phases, find_phases
 from ._progress import ProgressMeasures, all_frequencies
@@ -77,10 +77,10 @@ class Report:
                 "name": self.run.path.resolve().name,
                 "task": task.name,
                 "step": self.snapshot.step,
-                "checkpoints": len(self.run.steps),
+                "checkpoints": len(self.curves.measures),
                 "split_hash": task.split.hash,
                 "config": self.run.config.model_dump(mode="json"),
-                "environment": self.run.environment,
+                "environment": self.run.environment.model_dump(mode="json"),
             },
             "dtype": {"weights": "float32", "losses": "float64", "fourier": "float64", "fractions": "float64"},
             "final": self.final,
@@ -141,12 +141,17 @@ def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int
     - `on_step`: called after each measured checkpoint, for a progress bar.
     """
     run = run if isinstance(run, Run) else load_run(run)
-    snapshot = run.snapshot()
+    if rule not in get_args(Rule):
+        raise GrokinterpError(f"rule {rule!r}: unknown; choose one of {', '.join(get_args(Rule))}")
+    # Read once: a run that is still training grows meanwhile.
+    steps, metrics = run.steps, run.metrics
+    snapshot = run.snapshot(steps[-1] if steps else None)
     embedding, map_spectrum = embedding_spectrum(snapshot), logit_map_spectrum(snapshot)
     neurons = neuron_frequencies(snapshot)
     by_rule = key_frequencies(map_spectrum, embedding, neurons)
     keys = by_rule.by_rule(rule)
-    measured = curves(run, keys, on_step=on_step)
+    measured = curves(run, keys, steps=steps, on_step=on_step)
+    last_row = measured.measures.iloc[-1].to_dict()
     progress = ProgressMeasures.of(snapshot)
     return Report(
         run=run,
@@ -161,22 +166,10 @@ def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int
         logits=decompose_logits(snapshot.logits, snapshot.task, keys),
         attention=attention(snapshot),
         curves=measured,
-        phases=find_phases(measured.measures, run.metrics, snapshot.task.p),
-        final=_final(progress, keys, measured),
+        phases=find_phases(measured.measures, metrics, snapshot.task.p),
+        final={"step": snapshot.step} | {str(name): float(x) for name, x in last_row.items() if name != "step"},
         excluded_by_frequency={k: progress.excluded([k]) for k in all_frequencies(snapshot.task.p)},
     )
-
-
-def _final(progress: ProgressMeasures, keys: tuple[int, ...], measured: Curves) -> dict[str, int | float]:
-    """The last row of the measures, with what is worth its time only once."""
-    task = progress.task
-    kept = (progress.component(keys) + progress.mean_logits_by_answer.mean(axis=0))[task.answers]
-    final = {str(name): value for name, value in measured.measures.iloc[-1].to_dict().items()}
-    final["step"] = int(final["step"])
-    return final | {
-        "all_accuracy": accuracy(progress.logits, task, "all"),
-        "restricted_accuracy": accuracy(kept, task, "all"),
-    }
 
 
 def plain(value: Any) -> Any:

@@ -20,8 +20,10 @@ Table = Float[np.ndarray, "p p"]
 def mean_by_answer(values: Float[np.ndarray, "pair column"], task: Task) -> Float[np.ndarray, "p column"]:
     """M[s] = mean of the rows whose pair has the answer s, in float64.
 
-    The answers must each occur p times, as in any table whose rows are permutations.
+    The answers must each occur p times, as in any table whose rows are permutations; else a ValueError.
     """
+    if not (np.bincount(task.answers, minlength=task.p) == task.p).all():
+        raise ValueError(f"{task.name}: its answers do not each occur p = {task.p} times")
     by_answer = np.argsort(task.answers, kind="stable").reshape(task.p, task.p)
     means = np.zeros((task.p, values.shape[1]))
     for nth_pairs in by_answer.T:  # The nth pair of every answer; adding p slices keeps the working set small.

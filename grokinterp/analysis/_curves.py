@@ -1,6 +1,6 @@
 """All measures over the checkpoints of a run, one checkpoint in memory at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,10 +31,16 @@ class Curves:
     cosine_share: Float[np.ndarray, "step freq"]
 
 
-def curves(run: Run, key_frequencies: tuple[int, ...], *, on_step: Callable[[int], object] | None = None) -> Curves:
+def curves(
+    run: Run,
+    key_frequencies: tuple[int, ...],
+    *,
+    steps: Sequence[int] | None = None,
+    on_step: Callable[[int], object] | None = None,
+) -> Curves:
     """Measure every checkpoint through the fast forward; memory does not grow with their number but for the results."""
     rows, embedding, logit_map, cosine = [], [], [], []
-    for step in run.steps:
+    for step in run.steps if steps is None else steps:
         snapshot = run.snapshot(step)
         row, share = measure(snapshot, key_frequencies)
         rows.append(row)
@@ -71,6 +77,8 @@ def measure(
         "test_loss": loss(logits, task, "test"),
         "train_accuracy": accuracy(logits, task, "train"),
         "test_accuracy": accuracy(logits, task, "test"),
+        "all_accuracy": accuracy(logits, task, "all"),
+        "restricted_accuracy": accuracy(progress.kept(keys)[task.answers], task, "all"),
         "restricted_loss": progress.restricted(keys),
         "restricted_loss_train": progress.restricted(keys, "train"),
         "restricted_loss_test": progress.restricted(keys, "test"),
@@ -88,8 +96,7 @@ def measure(
     row["all_loss"] = train * row["train_loss"] + (1 - train) * row["test_loss"]
     row |= {f"excluded_loss_k{k}": progress.excluded([k]) for k in keys}
     row |= {f"excluded_loss_3d_k{k}": progress.excluded([k], kind="3d") for k in keys}
-    # Biases that stay at zero would only widen the table.
-    row |= {
-        f"sum_of_squared_weights_{name}": value for name, value in squares.items() if not name.startswith("b_") or value
-    }
+    # Biases that are not trained would only widen the table.
+    trained = sums_of_squared_weights({name: w for name, w in snapshot.weights.items() if snapshot.config.trains(name)})
+    row |= {f"sum_of_squared_weights_{name}": value for name, value in trained.items()}
     return row, decomposition.share

@@ -51,16 +51,21 @@ def logit_map(snapshot: Snapshot, key_frequencies: tuple[int, ...], clusters: Ma
 def _variance_explained(
     snapshot: Snapshot, basis: FourierBasis, frequency: int, rows: Float[np.ndarray, "row d_mlp"]
 ) -> list[float]:
-    read = snapshot.neurons.astype(np.float64) @ rows.T
+    neurons = snapshot.neurons.astype(np.float64)
+    read = neurons @ rows.T
     read = read - read.mean(axis=0)
     # Unit vectors over the pairs: the basis row at each pair's answer, which occurs p times.
     targets = basis.matrix[list(basis.rows(frequency))][:, snapshot.task.answers] / np.sqrt(snapshot.task.p)
     total = (read**2).sum(axis=0)
     aligned = np.einsum("rn,nr->r", targets, read) ** 2
-    return np.where(total > 0, aligned / np.where(total > 0, total, 1.0), 0.0).tolist()
+    # A row that W_L does not have reads only float32's grain of the others.
+    grain = np.finfo(np.float32).eps * np.linalg.norm(neurons) * np.linalg.norm(snapshot.W_L)
+    alive = total > grain**2
+    return np.where(alive, aligned / np.where(alive, total, 1.0), 0.0).tolist()
 
 
 def _norm_by_cluster(rows: Float[np.ndarray, "row d_mlp"], clusters: Mapping[int, list[int]]) -> dict[int, float]:
     squared = (rows**2).sum(axis=0)
-    shares = {k: float(squared[neurons].sum() / squared.sum()) for k, neurons in clusters.items()}
+    total = squared.sum() or 1.0
+    shares = {k: float(squared[neurons].sum() / total) for k, neurons in clusters.items()}
     return shares | {0: float(1.0 - sum(shares.values()))}

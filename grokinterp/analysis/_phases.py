@@ -50,9 +50,11 @@ def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, p: int) -> Phases
     below_guess = evaluated["test_loss"].to_numpy() < np.log(p)
     generalises_from = _for_good(evaluated["step"].to_numpy(), below_guess) if train_first is not None else None
     steps, excluded = measures["step"].to_numpy(), measures["excluded_loss"].to_numpy()
-    if train_first is not None:
-        before = steps <= (last if generalises_from is None else generalises_from)
+    before = steps <= (last if generalises_from is None else generalises_from)
+    if train_first is not None and before.any():
         memorized = max(int(steps[before][np.argmin(excluded[before])]), train_first)
+        # An easy split is never worse than a guess: cleanup then follows memorization at once.
+        generalises_from = None if generalises_from is None else max(generalises_from, memorized)
         memorization = (0, memorized)
         if generalises_from is None:
             circuit_formation = (memorized, last) if memorized < last else None

@@ -5,7 +5,8 @@
 
 P_k comes in three kinds: `2d` projects the logits on cos, sin of w_k(a+b); `3d` projects them on cos(w_k(a+b−c)); and
 `neurons` projects the MLP's activations on cos, sin of w_k(a+b) and lets W_out W_U carry them to the logits, as in
-TransformerLens' demo (the skip connection stays). The projection is always fitted on all p² pairs; the data set on
+TransformerLens' demo (the skip connection stays); after a final LayerNorm that map is not linear, and the loss is NaN.
+The projection is always fitted on all p² pairs; the data set on
 which the loss is taken is the caller's choice. The paper takes excluded loss on the train pairs, restricted on all.
 """
 
@@ -44,6 +45,7 @@ class ProgressMeasures:
     mean_logits_by_answer: Table
     mean_neurons_by_answer: Float[np.ndarray, "p d_mlp"]
     W_L: Float[np.ndarray, "p d_mlp"]
+    linear_from_neurons: bool
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "ProgressMeasures":
@@ -57,19 +59,26 @@ class ProgressMeasures:
             mean_logits_by_answer=mean_by_answer(logits, task),
             mean_neurons_by_answer=mean_by_answer(activations.neurons.numpy(), task),
             W_L=snapshot.W_L,
+            linear_from_neurons=snapshot.config.normalization == "none",
         )
 
     def component(self, frequencies: Iterable[int], kind: Kind = "2d") -> Table:
         """Σ_k P_k L as a table: row = answer of the pair, column = c."""
         if kind == "3d":
             return cosine_component(self.mean_logits_by_answer, frequencies)
+        if kind == "neurons" and not self.linear_from_neurons:
+            return np.full_like(self.mean_logits_by_answer, np.nan)
         if kind == "neurons":
             return answer_component(self.mean_neurons_by_answer, frequencies) @ self.W_L.T
         return answer_component(self.mean_logits_by_answer, frequencies)
 
+    def kept(self, frequencies: Iterable[int], kind: Kind = "2d") -> Table:
+        """The restricted logits by answer: Σ_k P_k L with the mean logits restored."""
+        return self.component(frequencies, kind) + self.mean_logits_by_answer.mean(axis=0)
+
     def restricted(self, frequencies: Iterable[int], data: DataSet = "all", kind: Kind = "2d") -> float:
         """Loss when only `frequencies` are kept."""
-        kept = self.component(frequencies, kind) + self.mean_logits_by_answer.mean(axis=0)
+        kept = self.kept(frequencies, kind)
         # All pairs with the same answer have the same kept logits: p rows stand for them all.
         answers, counts = np.unique(self.task.answers[pairs_of(self.task, data)], return_counts=True)
         return float(losses_by_row(kept[answers], answers) @ counts / counts.sum())

@@ -23,10 +23,11 @@ class ModelConfig(Config):
 
     section: ClassVar[str] = "model"
     n_layers: int = Field(default=1, ge=1, le=12)
-    n_heads: int = Field(default=4, ge=1)
-    d_model: int = Field(default=128, ge=1)
-    d_head: int = Field(default=32, ge=1)
-    d_mlp: int = Field(default=512, ge=1)
+    # The upper bounds are far above anything that trains on these tasks, and far below what exhausts memory.
+    n_heads: int = Field(default=4, ge=1, le=1024)
+    d_model: int = Field(default=128, ge=1, le=16_384)
+    d_head: int = Field(default=32, ge=1, le=16_384)
+    d_mlp: int = Field(default=512, ge=1, le=65_536)
     act_fn: Literal["relu", "gelu"] = "relu"
     normalization: Literal["none", "LN"] = "none"
     outputs: Literal["vocabulary", "answers"] = "vocabulary"
@@ -50,6 +51,7 @@ class ModelConfig(Config):
         False
         """
         name = parameter.rsplit(".", 1)[-1]
-        if not name.startswith("b_") or self.biases == "all":
+        # LayerNorm's bias is called b.
+        if not (name.startswith("b_") or name == "b") or self.biases == "all":
             return True
         return self.biases == "mlp" and name in ("b_in", "b_out")

@@ -31,7 +31,7 @@ def render_page(report: Report) -> str:
     drawn = [(entry, *_drawn(entry, report)) for entry in FIGURES]
     return _environment().get_template("page.html.j2").render(
         name=report.run.path.resolve().name.encode(errors="replace").decode(), task=report.run.task.name,
-        step=report.snapshot.step, checkpoints=len(report.run.steps), finding=report.finding,
+        step=report.snapshot.step, checkpoints=len(report.curves.measures), finding=report.finding,
         losses=_losses(report), rules=_rules(report), frequencies=_frequencies(report),
         unclustered=len(report.neurons.unclustered()), neurons=len(report.neurons.frequency),
         figures=[{"name": entry.name, "title": entry.title, "caption": entry.caption, "note": note} for
@@ -119,7 +119,7 @@ def _frequencies(report: Report) -> list[dict[str, Any]]:
 def _settings(report: Report) -> list[tuple[str, dict[str, Any]]]:
     config = report.run.config.model_dump(mode="json")
     sections = [(name, config[name]) for name in ("task", "model", "training")]
-    return [*sections, ("environment", report.run.environment)]
+    return [*sections, ("environment", report.run.environment.model_dump(mode="json"))]
 
 
 def unbroken(text: str) -> str:

@@ -1,6 +1,7 @@
 """Floor 4: what is on disk and what is read back from it."""
 
 from ._config import PRESETS as PRESETS
+from ._config import Environment as Environment
 from ._config import RunConfig as RunConfig
 from ._config import TrainingConfig as TrainingConfig
 from ._files import make_folder as make_folder
@@ -11,5 +12,6 @@ from ._folder import Tensors as Tensors
 from ._folder import read_tensors as read_tensors
 from ._folder import write_tensors as write_tensors
 from ._run import Run as Run
+from ._run import checked_weights as checked_weights
 from ._run import load_run as load_run
 from ._snapshot import Snapshot as Snapshot

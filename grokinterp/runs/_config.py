@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from grokinterp.config import Config
 from grokinterp.errors import GrokinterpError
@@ -27,7 +27,7 @@ class TrainingConfig(Config):
     """
 
     section: ClassVar[str] = "training"
-    steps: int = Field(default=20_000, ge=1)
+    steps: int = Field(default=20_000, ge=1, le=10**9)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1.0, ge=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
@@ -37,10 +37,10 @@ class TrainingConfig(Config):
     evaluate_every: int = Field(default=10, ge=1)
     checkpoint_every: int = Field(default=100, ge=1)
     log_checkpoints: bool = True
-    checkpoint_steps: tuple[int, ...] = ()
+    checkpoint_steps: tuple[NonNegativeInt, ...] = ()
     save_every: int = Field(default=500, ge=1)
     device: str = "cpu"
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
 
     # What may change when a run is continued: nothing here alters the path of the weights.
     free_on_resume: ClassVar[tuple[str, ...]] = (
@@ -69,6 +69,34 @@ class TrainingConfig(Config):
         if step in (0, self.steps) or step % self.checkpoint_every == 0 or step in self.checkpoint_steps:
             return True
         return self.log_checkpoints and step < self.checkpoint_every and step & (step - 1) == 0
+
+
+class Environment(Config):
+    """Where a run was made: what its numbers may depend on beyond its configuration.
+
+    - `versions`: package → version; `system`, `cpu_capability`, `device`, `threads`: what rounding may depend on;
+    - `dtype`: of weights and losses;
+    - `resumed`: the steps from which the run was continued in another environment, with what was different.
+    """
+
+    section: ClassVar[str] = "environment"
+    versions: dict[str, str] = Field(default={})
+    system: str = "unknown"
+    cpu_capability: str = "unknown"
+    device: str = "unknown"
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    dtype: dict[str, str] = Field(default={})
+    resumed: tuple[dict[str, Any], ...] = ()
+
+    def continued(self, step: int, now: "Environment") -> "Environment":
+        """This environment, with what differs in `now` noted if the run goes on there from `step`."""
+        then, here = self.model_dump(exclude={"resumed"}), now.model_dump(exclude={"resumed"})
+        for earlier in self.resumed:
+            then |= earlier["environment"]
+        changed = {name: value for name, value in here.items() if then[name] != value}
+        if not changed:
+            return self
+        return self.model_copy(update={"resumed": (*self.resumed, {"step": step, "environment": changed})})
 
 
 class RunConfig(Config):
@@ -116,8 +144,8 @@ class RunConfig(Config):
 def _parse(value: str) -> Any:
     try:
         return json.loads(value)
-    except json.JSONDecodeError:
-        return {"none": None, "True": True, "False": False}.get(value, value)
+    except (ValueError, RecursionError):  # Plain text, or a number or nesting that no setting could take.
+        return {"True": True, "False": False}.get(value, value)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -7,8 +7,10 @@ trainer_state.safetensors             weights and optimizer moments, for `--resu
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,12 @@ from safetensors.torch import load, save
 
 from grokinterp.errors import GrokinterpError
 
-from ._files import make_folder, refusals_explained, write_whole
+from ._files import make_folder, read_whole, refusals_explained, remove_leftovers, write_whole
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock.
+    fcntl = None
 
 SCHEMA_VERSION = 1
 Tensors = dict[str, torch.Tensor]
@@ -40,19 +47,36 @@ class RunFolder:
 
     def steps(self) -> list[int]:
         """Steps that have a checkpoint, in order."""
-        if not self.checkpoints_path.is_dir():
-            return []
-        names = (_STEP.fullmatch(file.name) for file in self.checkpoints_path.iterdir())
-        return sorted(int(name[1]) for name in names if name)
+        with refusals_explained(self.checkpoints_path, "read"):
+            if not self.checkpoints_path.is_dir():
+                return []
+            names = [_STEP.fullmatch(file.name) for file in self.checkpoints_path.iterdir()]
+        found = {int(name[1]) for name in names if name}
+        return sorted(step for step in found if self.checkpoint_path(step).is_file())
 
-    def create(self) -> None:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder and hold it, so that no other process trains in it; clear what a killed one left."""
         make_folder(self.checkpoints_path)
+        if fcntl is None:
+            self._clear_leftovers()
+            yield
+            return
+        descriptor = os.open(self.checkpoints_path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise GrokinterpError(f"{self.path}: another process is training in it; wait for it or stop it") from error
+        try:
+            self._clear_leftovers()
+            yield
+        finally:
+            os.close(descriptor)
 
-    def remove_leftovers(self) -> None:
-        """Delete the temporary files of a process that was killed while it wrote."""
-        for folder in (self.path, self.checkpoints_path):
-            for leftover in folder.glob(".*.tmp"):
-                leftover.unlink()
+    def _clear_leftovers(self) -> None:
+        remove_leftovers(self.path)
+        remove_leftovers(self.checkpoints_path)
 
     # run.json
 
@@ -61,18 +85,21 @@ class RunFolder:
 
     def read_record(self) -> dict[str, Any]:
         """The content of run.json; the error says what was found instead."""
-        if not self.path.exists():
-            raise GrokinterpError(f"{self.path}: no such folder; give a run folder made by `grokinterp train`")
-        if not self.path.is_dir():
-            kind = describe_file(self.path)
-            raise GrokinterpError(
-                f"{self.path} is {kind}, not a run folder; give the folder made by `grokinterp train`"
-            )
-        if not self.record_path.exists():
-            raise GrokinterpError(f"{self.path} is not a run folder: it holds no run.json (made by `grokinterp train`)")
+        with refusals_explained(self.path, "read"):
+            if not self.path.exists():
+                raise GrokinterpError(f"{self.path}: no such folder; give a run folder made by `grokinterp train`")
+            if not self.path.is_dir():
+                kind = describe_file(self.path)
+                raise GrokinterpError(
+                    f"{self.path} is {kind}, not a run folder; give the folder made by `grokinterp train`"
+                )
+            if not self.record_path.exists():
+                raise GrokinterpError(
+                    f"{self.path} is not a run folder: it holds no run.json (made by `grokinterp train`)"
+                )
         try:
-            record = json.loads(self.record_path.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            record = json.loads(read_whole(self.record_path))
+        except (ValueError, RecursionError) as error:
             raise GrokinterpError(f"{self.record_path} is not valid JSON ({error}); restore it from a copy") from None
         version = record.get("schema_version") if isinstance(record, dict) else None
         if version != SCHEMA_VERSION:
@@ -89,7 +116,7 @@ class RunFolder:
 
     def read_checkpoint(self, step: int) -> Tensors:
         path = self.checkpoint_path(step)
-        if not path.exists():
+        if step not in self.steps():
             raise GrokinterpError(f"step {step} has no checkpoint in {self.path}; {_nearest(step, self.steps())}")
         return read_tensors(path)
 
@@ -99,15 +126,16 @@ class RunFolder:
         """All whole lines; the last one may have been cut by a kill and is then left out."""
         if not self.metrics_path.exists():
             return []
-        lines = self.metrics_path.read_text().split("\n")
+        lines = read_whole(self.metrics_path).split(b"\n")
         rows = []
         for number, line in enumerate(lines[:-1], start=1):  # What follows the last newline was cut.
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
+            row = _metrics_row(line)
+            if row is None:
                 raise GrokinterpError(
-                    f"{self.metrics_path}, line {number} is not valid JSON; restore the file from a copy"
-                ) from None
+                    f"{self.metrics_path}, line {number} is not a step with its numbers in JSON; "
+                    "restore the file from a copy"
+                )
+            rows.append(row)
         return rows
 
     def truncate_metrics(self, step: int) -> None:
@@ -123,8 +151,7 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
 
 def read_tensors(path: Path) -> Tensors:
     """Read safetensors; the error says what the file is instead."""
-    with refusals_explained(path):
-        data = path.read_bytes()
+    data = read_whole(path)
     if not data:
         raise GrokinterpError(f"{path} is empty (0 bytes); delete it or restore it from a copy")
     try:
@@ -138,6 +165,16 @@ def read_tensors(path: Path) -> Tensors:
         raise GrokinterpError(
             f"{path} is truncated or corrupt ({error}); delete it or restore it from a copy"
         ) from None
+
+
+def _metrics_row(line: bytes) -> dict[str, int | float] | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+        return None
+    return row if all(isinstance(value, int | float) for value in row.values()) else None
 
 
 def describe_file(path: Path) -> str:

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import hooked_transformer, weight_shapes
+from grokinterp.models import ModelConfig, hooked_transformer, weight_shapes
 from grokinterp.tasks import Task
 
-from ._config import RunConfig
+from ._config import Environment, RunConfig
 from ._folder import RunFolder, Tensors
 from ._snapshot import Snapshot
 
@@ -31,7 +31,8 @@ class Run:
 
     path: Path
     config: RunConfig
-    environment: dict[str, Any]
+    environment: Environment
+    split_hash: str | None = None
 
     @property
     def folder(self) -> RunFolder:
@@ -43,7 +44,14 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        return Task(self.config.task)
+        """The task with its split, which must be the one the run was trained on."""
+        task = Task(self.config.task)
+        if self.split_hash not in (None, task.split.hash):
+            raise GrokinterpError(
+                f"{self.folder.record_path} describes the split {task.split.hash}, but the run was trained on "
+                f"{self.split_hash}; restore run.json from a copy"
+            )
+        return task
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -52,23 +60,7 @@ class Run:
     def weights(self, step: int) -> Tensors:
         """The weights of a checkpoint, checked against the configuration's names and shapes."""
         weights = self.folder.read_checkpoint(step)
-        path = self.folder.checkpoint_path(step)
-        expected = weight_shapes(self.config.model, self.task)
-        missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
-        if missing or unknown:
-            raise GrokinterpError(
-                f"{path} does not hold the weights run.json describes: missing {missing or 'none'}, "
-                f"unexpected {unknown or 'none'}; restore the file or run.json from a copy"
-            )
-        for name, shape in expected.items():
-            tensor = weights[name]
-            if tuple(tensor.shape) != shape:
-                raise GrokinterpError(f"{path}: {name} has shape {tuple(tensor.shape)}, run.json needs {shape}")
-            if tensor.dtype != torch.float32:
-                raise GrokinterpError(f"{path}: {name} is {tensor.dtype}, a checkpoint needs torch.float32")
-            if not torch.isfinite(tensor).all():
-                raise GrokinterpError(f"{path}: {name} holds NaN or infinity; use an earlier checkpoint")
-        return {name: weights[name] for name in expected}
+        return checked_weights(weights, self.config.model, self.task, self.folder.checkpoint_path(step))
 
     def model(self, step: int) -> "HookedTransformer":
         """The network at `step` as a `transformer_lens.HookedTransformer`."""
@@ -90,10 +82,34 @@ def load_run(path: str | Path) -> Run:
     """Read the run folder at `path`; nothing heavy is read before it is asked for."""
     folder = RunFolder(path)
     record = folder.read_record()
+    missing = [name for name in ("config", "environment") if name not in record]
+    if missing:
+        raise GrokinterpError(f"{folder.record_path} has no {missing[0]!r}; restore it from a copy")
+    for name in ("config", "environment", "split"):
+        if not isinstance(record.get(name, {}), dict):
+            raise GrokinterpError(f"{folder.record_path}: {name!r} needs keys with values; restore it from a copy")
     try:
-        config, environment = record["config"], record["environment"]
-        return Run(path=folder.path, config=RunConfig(**config), environment=environment)
-    except KeyError as error:
-        raise GrokinterpError(f"{folder.record_path} has no {error.args[0]!r}; restore it from a copy") from None
-    except GrokinterpError as error:
+        config, environment = RunConfig(**record["config"]), Environment(**record["environment"])
+    except (GrokinterpError, TypeError) as error:
         raise GrokinterpError(f"{folder.record_path}: {error}") from None
+    return Run(folder.path, config, environment, record.get("split", {}).get("hash"))
+
+
+def checked_weights(weights: Tensors, config: ModelConfig, task: Task, path: Path) -> Tensors:
+    """`weights` in parameter order, if they are those that `config` describes; the error names the tensor."""
+    expected = weight_shapes(config, task)
+    missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
+    if missing or unknown:
+        raise GrokinterpError(
+            f"{path} does not hold the weights run.json describes: missing {missing or 'none'}, "
+            f"unexpected {unknown or 'none'}; restore the file or run.json from a copy"
+        )
+    for name, shape in expected.items():
+        tensor = weights[name]
+        if tuple(tensor.shape) != shape:
+            raise GrokinterpError(f"{path}: {name} has shape {tuple(tensor.shape)}, run.json needs {shape}")
+        if tensor.dtype != torch.float32:
+            raise GrokinterpError(f"{path}: {name} is {tensor.dtype}, a checkpoint needs torch.float32")
+        if not torch.isfinite(tensor).all():
+            raise GrokinterpError(f"{path}: {name} holds NaN or infinity; use an earlier checkpoint")
+    return {name: weights[name] for name in expected}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tqdm.auto import tqdm
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import (
+    Environment,
     Run,
     RunConfig,
     RunFolder,
@@ -58,29 +60,35 @@ def train(
     """
     folder = RunFolder(out)
     config = RunConfig.preset(config) if isinstance(config, str) else config
-    config, threads = _settle(config, folder, resume)
+    config, before = _settle(config, folder, resume)
     device = resolve_device(config.training.device)
 
     previous_threads = torch.get_num_threads()
-    torch.set_num_threads(threads or previous_threads)
+    torch.set_num_threads((before.threads if before else config.training.threads) or previous_threads)
     try:
         task = Task(config.task)
-        record = {
-            "config": config.model_dump(mode="json"),
-            "environment": describe_environment(device, torch.get_num_threads()),
-            "split": {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)},
-        }
         trainer = Trainer(config, task, device)
-        start = trainer.restore(read_tensors(folder.state_path)) if folder.state_path.exists() else 0
+        start = 0
+        if before and _has_state(folder):
+            start = trainer.restore(read_tensors(folder.state_path), folder.state_path)
         if start > config.training.steps:
             raise GrokinterpError(
                 f"{folder.path} is trained to step {start} already, training.steps = {config.training.steps} is less; "
                 "ask for more steps or choose another folder"
             )
-        folder.create()
-        folder.remove_leftovers()
-        folder.write_record(record)
-        _loop(trainer, config, folder, start, callbacks, progress)
+        with folder.held():
+            if not _is_complete(folder, start, config.training.steps):
+                now = describe_environment(device, torch.get_num_threads())
+                environment = before.continued(start, now) if before else now
+                split = {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)}
+                folder.write_record(
+                    {
+                        "config": config.model_dump(mode="json"),
+                        "environment": environment.model_dump(mode="json"),
+                        "split": split,
+                    }
+                )
+                _loop(trainer, config, folder, start, callbacks, progress)
     finally:
         torch.set_num_threads(previous_threads)
     run = load_run(folder.path)
@@ -89,35 +97,65 @@ def train(
     return run
 
 
-def _settle(config: RunConfig | None, folder: RunFolder, resume: bool) -> tuple[RunConfig, int | None]:
-    """The configuration and number of threads to train with, given what the folder holds."""
+def _settle(config: RunConfig | None, folder: RunFolder, resume: bool) -> tuple[RunConfig, Environment | None]:
+    """The configuration to train with, and the environment of the run in the folder if that is continued."""
+    steps = folder.steps()
     if not folder.record_path.exists():
         if config is None:
             raise GrokinterpError(f"{folder.path} holds no run to continue; name a preset to start one")
-        return config, config.training.threads
+        if steps or folder.metrics_path.exists() or folder.state_path.exists():
+            raise GrokinterpError(
+                f"{folder.path} holds a run's files but no run.json to say what they are; "
+                "restore run.json from a copy or choose another folder"
+            )
+        return config, None
     if not resume:
-        steps = folder.steps()
         raise GrokinterpError(
             f"{folder.path} already holds a run{f' (up to step {steps[-1]})' if steps else ''}; "
             "continue it with --resume or choose another folder"
         )
     run = load_run(folder.path)
-    threads = run.environment["threads"]
     if config is None:
-        return run.config, threads
-    differences = _differences(run.config, config)
+        return run.config, run.environment
+    differences = _differences(run.config, config, run.environment.threads)
     if differences:
         raise GrokinterpError(
             f"{folder.path} was trained with other settings ({'; '.join(differences)}); "
             "resume with the same ones or choose another folder"
         )
-    return config, threads
+    return config, run.environment
 
 
-def _differences(old: RunConfig, new: RunConfig) -> list[str]:
+def _has_state(folder: RunFolder) -> bool:
+    """Whether there is a state to continue from; a run that went on without one must not be begun again over itself."""
+    if folder.state_path.exists():
+        return True
+    if any(folder.steps()) or len(folder.read_metrics()) > 1:
+        raise GrokinterpError(
+            f"{folder.path} has trained beyond its first step but holds no trainer_state.safetensors to continue from; "
+            "restore it from a copy, or train anew in another folder"
+        )
+    return False
+
+
+def _is_complete(folder: RunFolder, start: int, steps: int) -> bool:
+    """Whether nothing is left to do; the line of the last step is the last thing a run writes."""
+    written = [row["step"] for row in folder.read_metrics()]
+    if written[:start] != list(range(start)):
+        raise GrokinterpError(
+            f"{folder.metrics_path} lacks some of the steps before {start}, from where the run would continue; "
+            "restore it from a copy, or train anew in another folder"
+        )
+    return start == steps and written[-1:] == [steps]
+
+
+def _differences(old: RunConfig, new: RunConfig, threads: int | None) -> list[str]:
     found = []
     for section in ("task", "model", "training"):
         before, after = getattr(old, section).model_dump(), getattr(new, section).model_dump()
+        if section == "training":
+            # What counts is the number that was used; not to name one is to go on with it.
+            before["threads"], after["threads"] = threads, after["threads"] or threads
         free = TrainingConfig.free_on_resume if section == "training" else ()
         found += [
             f"{section}.{key} {before[key]} → {after[key]}"
@@ -136,9 +174,6 @@ def _loop(
     progress: bool,
 ) -> None:
     settings = config.training
-    written = folder.read_metrics()
-    if written and written[-1]["step"] == settings.steps == start:
-        return  # Complete: the line of the last step is the last thing a run writes.
     folder.truncate_metrics(start)
     bar = tqdm(total=settings.steps, initial=start, disable=not progress, unit="step", desc="training")
     # The outermost: closing the metrics writes what is left of them, and may be refused too.
@@ -160,6 +195,7 @@ def _loop(
             if keep or step % settings.save_every == 0 or interrupt.requested:
                 # A resumed run writes the lines from its state's step on: those before must be on disk first.
                 metrics_file.flush()
+                os.fsync(metrics_file.fileno())
                 write_tensors(folder.state_path, trainer.state(step))
             if interrupt.requested:
                 raise KeyboardInterrupt(f"stopped at step {step}")

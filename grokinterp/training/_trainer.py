@@ -1,13 +1,15 @@
 """The network, its optimizer and one step of training: what is computed, apart from what is kept."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 
+from grokinterp.errors import GrokinterpError
 from grokinterp.models import FastForward, hooked_transformer, not_covered_by_fast_forward
-from grokinterp.runs import RunConfig, Tensors
+from grokinterp.runs import RunConfig, Tensors, checked_weights
 from grokinterp.tasks import Task
 
 from ._loss import accuracy, cross_entropy
@@ -19,11 +21,11 @@ class Trainer:
     """A network in training on all train pairs at once.
 
     - `losses(step)` evaluates the state before optimizer call `step`; `update(step)` makes that call.
-    - `state()` and `restore(state)` hold everything the next steps depend on.
+    - `state()` and `restore()` hold everything the next steps depend on.
     """
 
     def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
-        self.config = config
+        self.config, self.task = config, task
         self.model = hooked_transformer(config.model, task, device=device)
         reason = not_covered_by_fast_forward(config.model)
         self._fast = None if reason else FastForward(config.model, dict(self.model.named_parameters()))
@@ -94,17 +96,43 @@ class Trainer:
         weights = {f"weights.{name}": value for name, value in self.weights().items()}
         return {"step": torch.tensor(step), **weights, **moments}
 
-    def restore(self, state: Tensors) -> int:
-        """Take up `state` and return its step."""
-        step = int(state["step"])
+    def restore(self, state: Tensors, path: Path) -> int:
+        """Take up `state`, read from `path`, and return its step; a damaged one is refused before anything is taken."""
+        step = _step_of(state, path)
+        weights = {name.removeprefix("weights."): w for name, w in state.items() if name.startswith("weights.")}
+        weights = checked_weights(weights, self.config.model, self.task, path)
+        moments = {
+            moment: {name: _moment(state, f"{moment}.{name}", w, path) for name, w in self._trained.items()}
+            for moment in ("exp_avg", "exp_avg_sq")
+            if step > 0
+        }
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.copy_(state[f"weights.{name}"])
+                parameter.copy_(weights[name])
         for name, parameter in self._trained.items():
             if step > 0:
                 self.optimizer.state[parameter] = {
                     "step": torch.tensor(float(step), device=parameter.device),
-                    "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
-                    "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
+                    **{moment: values[name].to(parameter.device) for moment, values in moments.items()},
                 }
         return step
+
+
+_RESTORE = "restore it from a copy, or train anew in another folder"
+
+
+def _step_of(state: Tensors, path: Path) -> int:
+    step = state.get("step")
+    if step is None or step.numel() != 1 or step.dtype != torch.int64 or int(step) < 0:
+        raise GrokinterpError(f"{path} does not say which step it holds; {_RESTORE}")
+    return int(step)
+
+
+def _moment(state: Tensors, name: str, parameter: torch.Tensor, path: Path) -> torch.Tensor:
+    moment = state.get(name)
+    if moment is None:
+        raise GrokinterpError(f"{path} lacks {name}; {_RESTORE}")
+    if moment.shape != parameter.shape or moment.dtype != parameter.dtype or not torch.isfinite(moment).all():
+        found, needed = f"{moment.dtype} {tuple(moment.shape)}", f"{parameter.dtype} {tuple(parameter.shape)}"
+        raise GrokinterpError(f"{path}: {name} is {found}, not finite numbers of {needed}; {_RESTORE}")
+    return moment

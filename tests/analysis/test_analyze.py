@@ -7,6 +7,7 @@ import pytest
 
 import grokinterp
 from grokinterp.analysis import analyze, loss
+from grokinterp.errors import GrokinterpError
 from grokinterp.training import train
 
 KEYS = [14, 35, 41, 42, 52]
@@ -89,6 +90,24 @@ def test_a_memorising_network_is_called_one(tiny_config, tmp_path):
     report = analyze(train(tiny_config.with_settings([*settings, *wide]), tmp_path, progress=False))
     assert report.finding[0].startswith("This network has memorised its training pairs and not generalised: it answ")
     assert report.phases.cleanup is None
+
+
+def test_an_unknown_rule_is_named(tiny_run):
+    with pytest.raises(GrokinterpError, match="rule 'WL': unknown; choose one of W_L, W_E, argmax, clusters"):
+        analyze.__wrapped__(tiny_run, rule="WL") if hasattr(analyze, "__wrapped__") else analyze(tiny_run, rule="WL")
+
+
+def test_a_checkpoint_that_arrives_meanwhile_is_left_for_the_next_analysis(tiny_config, tmp_path):
+    run = train(tiny_config.with_settings(["training.steps=10"]), tmp_path, progress=False)
+    newer = run.folder.checkpoint_path(11)
+
+    def arrive(_):
+        newer.write_bytes(run.folder.checkpoint_path(0).read_bytes())
+
+    report = analyze(run, on_step=arrive)
+    assert newer.exists()
+    assert report.final["step"] == report.snapshot.step == report.curves.measures["step"].iloc[-1] == 10
+    assert report.to_dict()["run"]["checkpoints"] == len(report.curves.measures)
 
 
 @pytest.mark.parametrize("p", [2, 3, 4, 6])

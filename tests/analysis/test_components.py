@@ -16,6 +16,7 @@ from grokinterp.analysis import (
 )
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
+from grokinterp.training import train
 
 CASES = [(5, "add"), (7, "subtract"), (8, "add"), (11, "add"), (2, "add"), (3, "subtract")]
 
@@ -107,6 +108,21 @@ def test_neuron_level_losses_follow_the_demo_step_by_step(tiny_run):
     assert measures.excluded(keys, "test", "neurons") == pytest.approx(
         mean_cross_entropy(excluded[pairs], answers), rel=1e-5
     )
+
+
+def test_neuron_level_losses_are_not_claimed_past_a_layer_norm(tiny_config, tmp_path):
+    config = tiny_config.with_settings(["model.normalization=LN", "training.steps=1"])
+    measures = ProgressMeasures.of(train(config, tmp_path, progress=False).snapshot())
+    assert np.isnan(measures.excluded([1], kind="neurons"))
+    assert np.isfinite(measures.excluded([1]))
+
+
+def test_answers_that_do_not_occur_equally_often_are_refused():
+    class Uneven(Task):
+        answers = np.array([0, 0, 0, 1])
+
+    with pytest.raises(ValueError, match=r"its answers do not each occur p = 2 times"):
+        mean_by_answer(np.zeros((4, 2)), Uneven(TaskConfig(p=2, train_fraction=0.5)))
 
 
 @pytest.mark.parametrize(("p", "k"), [(7, 2), (11, 5), (13, 1)])

@@ -49,6 +49,19 @@ def test_a_relapse_counts_against_sustained_but_not_first():
     assert phases.cleanup == (910, 910)
 
 
+def test_an_easy_split_that_never_does_worse_than_a_guess_has_phases_in_order():
+    measures, metrics = curves()
+    measures["test_loss"] = metrics["test_loss"] = 1.0
+    phases = find_phases(measures, metrics, P)
+    assert (phases.memorization, phases.circuit_formation, phases.cleanup) == ((0, 100), None, (100, 800))
+
+
+def test_a_run_whose_checkpoints_begin_after_it_generalised_has_no_early_phases():
+    measures, metrics = curves()
+    phases = find_phases(measures[measures["step"] >= 900], metrics, P)
+    assert (phases.memorization, phases.circuit_formation, phases.cleanup) == (None, None, (610, 900))
+
+
 def test_a_run_of_one_checkpoint_has_what_one_checkpoint_can_tell():
     measures, metrics = curves()
     phases = find_phases(measures.iloc[[0]], metrics.iloc[[0]], P)

@@ -142,6 +142,12 @@ def test_the_u_v_check_fails_on_the_wrong_task():
     assert max(logit_map(snapshot, (2,), {}).variance_explained[2]) < 0.05
 
 
+def test_the_u_v_check_says_nothing_of_a_frequency_that_W_L_does_not_have():
+    found = logit_map(exact_snapshot(11, cosine_logits(11, {2: 3.0})), (1, 2), {})
+    assert found.variance_explained[1] == [0.0, 0.0]
+    assert min(found.variance_explained[2]) > 0.999
+
+
 def test_rules_for_key_frequencies_side_by_side():
     p = 11
     snapshot = exact_snapshot(p, cosine_logits(p, {2: 3.0, 5: 1.0, 3: 0.5}))

@@ -89,6 +89,12 @@ def test_biases_are_trained_as_configured(biases, trained):
     assert {"W_E", "W_pos", "W_Q", "W_O", "W_in", "W_U"} <= free
 
 
+def test_the_bias_of_a_layer_norm_is_a_bias():
+    assert not ModelConfig(normalization="LN", biases="none").trains("blocks.0.ln1.b")
+    assert ModelConfig(normalization="LN", biases="none").trains("blocks.0.ln1.w")
+    assert ModelConfig(normalization="LN", biases="all").trains("ln_final.b")
+
+
 def random_weights(config: ModelConfig, task: Task, scale: float) -> dict[str, torch.Tensor]:
     """Every parameter, biases too, away from zero."""
     generator = torch.Generator().manual_seed(7)

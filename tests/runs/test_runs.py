@@ -74,7 +74,7 @@ def test_presets_are_the_published_recipes():
 def test_settings_apply_together_and_keep_their_types():
     config = RunConfig().with_settings(["model.n_heads=2", "model.d_head=64", "training.checkpoint_steps=[3, 5]"])
     assert (config.model.n_heads, config.model.d_head, config.training.checkpoint_steps) == (2, 64, (3, 5))
-    assert RunConfig().with_settings(["training.threads=none"]).training.threads is None
+    assert RunConfig().with_settings(["training.threads=null", "model.biases=none"]).model.biases == "none"
 
 
 @pytest.mark.parametrize(
@@ -207,16 +207,11 @@ def test_weights_that_do_not_fit_the_record_are_named(run):
     refused(weights, r"missing \['embed\.W_E'\], unexpected none")
 
 
-def test_a_cut_last_line_of_metrics_is_left_out_and_a_damaged_one_named(run):
+def test_a_cut_last_line_of_metrics_is_left_out(run):
     path = run.folder.metrics_path
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-1]) + lines[-1][:10])
     assert len(run.metrics) == 40
-    path.write_text(lines[0] + "{broken\n" + lines[1])
-    with pytest.raises(
-        GrokinterpError, match=r"metrics\.jsonl, line 2 is not valid JSON; restore the file from a copy"
-    ):
-        _ = run.metrics
 
 
 # Writing
@@ -247,7 +242,7 @@ def test_a_refused_write_leaves_the_old_file_and_no_leftover(tmp_path, monkeypat
 def test_a_file_where_a_folder_is_needed_is_said(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(GrokinterpError, match=r"cannot write .*: a file stands where a folder is needed"):
-        RunFolder(tmp_path / "out").create()
+        RunFolder(tmp_path / "out").held().__enter__()
 
 
 def test_checkpoint_bytes_depend_on_their_contents_alone(tmp_path):

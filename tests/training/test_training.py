@@ -212,7 +212,7 @@ def test_resuming_nothing_without_a_preset_is_refused(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has cuda")
 def test_a_device_that_is_not_there_is_named(tiny_config, tmp_path):
-    for device in ("cuda", "gpu"):
+    for device in ("cuda", "gpu", "meta", "hpu", "cpu0"):
         config = tiny_config.with_settings([f"training.device={device}"])
         with pytest.raises(
             GrokinterpError, match=rf"training\.device = '{device}': not available here; this machine has"
