@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from grokinterp.models import hooked_transformer
-from grokinterp.runs import Run, RunConfig, load_run
+from grokinterp.runs import RunConfig, load_run
 from grokinterp.tasks import Task
 from grokinterp.training import Trainer, cross_entropy
 
-ROOT = Path(__file__).parent.parent
+MAINLINE = Path(__file__).parent.parent / "checkpoints" / "nanda-mainline"
 CONFIG = RunConfig.preset("nanda-mainline")
 
 
@@ -49,21 +49,22 @@ def fast_step() -> Callable[[], float]:
     return step
 
 
-def mainline() -> Run:
-    return load_run(ROOT / "checkpoints" / "nanda-mainline")
-
-
 def measured_checkpoint() -> Callable[[], object]:
     """All curves of one checkpoint: read from disk, evaluated on all pairs, measured."""
     from grokinterp.analysis import embedding_spectrum, logit_map_spectrum, measure
 
-    run = mainline()
+    run = load_run(MAINLINE)
 
     def step() -> object:
         snapshot = run.snapshot(run.last_step)
         return measure(snapshot, (14, 35, 41, 42, 52)), embedding_spectrum(snapshot), logit_map_spectrum(snapshot)
 
     return step
+
+
+def output_of(*command: str) -> str:
+    """What a command in a fresh Python prints."""
+    return subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True).stdout
 
 
 def seconds_of(*command: str) -> float:

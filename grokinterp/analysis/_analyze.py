@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from grokinterp.runs import Run, Snapshot, load_run
 from ._attention import AttentionSummary, attention
 from ._curves import Curves, curves
 from ._finding import finding
-from ._key_frequencies import KeyFrequencies, Rule, key_frequencies
+from ._key_frequencies import RULES, KeyFrequencies, key_frequencies
 from ._logit_map import LogitMap, logit_map
 from ._logits import LogitDecomposition, decompose_logits
 from ._neurons import CLUSTER_THRESHOLD, BestFrequencies, neuron_frequencies
@@ -36,7 +36,7 @@ class Report:
 
     run: Run
     snapshot: Snapshot
-    rule: Rule
+    rule: str
     key_frequencies_by_rule: KeyFrequencies
     embedding: Spectrum
     logit_map_spectrum: Spectrum
@@ -131,7 +131,7 @@ class Report:
         return plain(content)
 
 
-def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int], object] | None = None) -> Report:
+def analyze(run: Run | str | Path, *, rule: str = "W_L", on_step: Callable[[int], object] | None = None) -> Report:
     """Analyse the last checkpoint of a run and measure all of them.
 
     **Arguments:**
@@ -141,8 +141,8 @@ def analyze(run: Run | str | Path, *, rule: Rule = "W_L", on_step: Callable[[int
     - `on_step`: called after each measured checkpoint, for a progress bar.
     """
     run = run if isinstance(run, Run) else load_run(run)
-    if rule not in get_args(Rule):
-        raise GrokinterpError(f"rule {rule!r}: unknown; choose one of {', '.join(get_args(Rule))}")
+    if rule not in RULES:
+        raise GrokinterpError(f"rule {rule!r}: unknown; choose one of {', '.join(RULES)}")
     # Read once: a run that is still training grows meanwhile.
     steps, metrics = run.steps, run.metrics
     snapshot = run.snapshot(steps[-1] if steps else None)

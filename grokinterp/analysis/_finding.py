@@ -23,10 +23,11 @@ def finding(report: "Report") -> list[str]:
         and final["restricted_accuracy"] >= GENERALISED
         and report.logits.variance_explained >= MOST
     )
-    verb = {"add": "adds", "subtract": "subtracts"}[task.config.operation]
     if circles:
         frequencies = f"key {'frequency' if len(keys) == 1 else 'frequencies'} {listed(keys)}"
-        headline = f"This network {verb} on {counted(len(keys), 'circle')}: {frequencies} of {task.name}."
+        headline = (
+            f"This network {task.operation.verb} on {counted(len(keys), 'circle')}: {frequencies} of {task.name}."
+        )
     elif final["test_accuracy"] >= GENERALISED:
         headline = (
             f"This network has generalised, but not by circles this analysis can see: "
@@ -57,12 +58,11 @@ def finding(report: "Report") -> list[str]:
 
 def _circles(report: "Report") -> list[str]:
     final, task = report.final, report.run.task
-    sign = {"add": "+", "subtract": "−"}[task.config.operation]
     neurons = len(report.neurons.frequency)
     clustered = sum(len(members) for members in report.neurons.clusters().values())
     return [
         f"At each key frequency k it turns a and b into angles 2πka/{task.p} and 2πkb/{task.p} and answers where the "
-        f"cosines cos(2πk(a {sign} b − c)/{task.p}) agree: together these make up "
+        f"cosines cos(2πk(a {task.operation.sign} b − c)/{task.p}) agree: together these make up "
         f"{percent(report.logits.variance_explained)} of the variance of its logits.",
         f"Kept alone, these frequencies give a loss of {number(final['restricted_loss'])} on all pairs (the whole "
         f"network: {number(final['all_loss'])}). Without them the loss on the training pairs is "

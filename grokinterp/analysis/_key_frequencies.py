@@ -1,15 +1,12 @@
 """Which frequencies a network computes with: the published rules, side by side."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float
 
 from ._neurons import CLUSTER_THRESHOLD, BestFrequencies
 from ._spectra import Spectrum
-
-Rule = Literal["W_L", "W_E", "argmax", "clusters"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,11 @@ class KeyFrequencies:
     argmax: tuple[int, ...]
     clusters: tuple[int, ...]
 
-    def by_rule(self, rule: Rule = "W_L") -> tuple[int, ...]:
+    def by_rule(self, rule: str = "W_L") -> tuple[int, ...]:
         return getattr(self, rule)
+
+
+RULES = tuple(field.name for field in fields(KeyFrequencies))
 
 
 def key_frequencies(W_L: Spectrum, W_E: Spectrum, neurons: BestFrequencies) -> KeyFrequencies:

@@ -1,16 +1,26 @@
-"""The operations on 0 … p−1, each as the table of its answers."""
+"""The operations on 0 … p−1: how they are written and spoken of, and their answers."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int
 
 Residues = Int[np.ndarray, "..."]
 
-# name → (the sign written between the inputs, the answer)
-OPERATIONS: dict[str, tuple[str, Callable[[Residues, Residues, int], Residues]]] = {
-    "add": ("+", lambda a, b, p: (a + b) % p),
-    "subtract": ("−", lambda a, b, p: (a - b) % p),
+
+@dataclass(frozen=True)
+class Operation:
+    """What a network is asked to do: `sign` between the inputs, `verb` for what it does, `answer` of (a, b, p)."""
+
+    sign: str
+    verb: str
+    answer: Callable[[Residues, Residues, int], Residues]
+
+
+OPERATIONS: dict[str, Operation] = {
+    "add": Operation("+", "adds", lambda a, b, p: (a + b) % p),
+    "subtract": Operation("−", "subtracts", lambda a, b, p: (a - b) % p),
 }
 
 
@@ -23,4 +33,4 @@ def operation_table(operation: str, p: int) -> Int[np.ndarray, "p p"]:
            [2, 1, 0]])
     """
     a, b = np.indices((p, p))
-    return OPERATIONS[operation][1](a, b, p)
+    return OPERATIONS[operation].answer(a, b, p)

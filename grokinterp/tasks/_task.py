@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Int
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from grokinterp.config import Config
 
-from ._operation import OPERATIONS, operation_table
+from ._operation import OPERATIONS, Operation, operation_table
 from ._split import Split, make_split
 
 if TYPE_CHECKING:
@@ -33,12 +33,19 @@ class TaskConfig(Config):
     """
 
     section: ClassVar[str] = "task"
-    operation: Literal["add", "subtract"] = "add"
+    operation: str = "add"
     # Above 2,000 the table of all pairs alone outgrows a laptop's patience.
     p: int = Field(default=113, ge=2, le=2000)
     train_fraction: float = Field(default=0.3, gt=0, lt=1)
     split_scheme: Literal["nanda", "torch"] = "nanda"
     split_seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("operation")
+    @classmethod
+    def _is_known(cls, operation: str) -> str:
+        if operation not in OPERATIONS:
+            raise ValueError(f"task.operation = {operation!r}: unknown; choose one of {', '.join(OPERATIONS)}")
+        return operation
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,11 @@ class Task:
     @property
     def name(self) -> str:
         """How a reader writes the task, such as `(a + b) mod 113`."""
-        return f"(a {OPERATIONS[self.config.operation][0]} b) mod {self.p}"
+        return f"(a {self.operation.sign} b) mod {self.p}"
+
+    @property
+    def operation(self) -> Operation:
+        return OPERATIONS[self.config.operation]
 
     @cached_property
     def table(self) -> Int[np.ndarray, "p p"]:

@@ -94,7 +94,7 @@ def test_a_memorising_network_is_called_one(tiny_config, tmp_path):
 
 def test_an_unknown_rule_is_named(tiny_run):
     with pytest.raises(GrokinterpError, match="rule 'WL': unknown; choose one of W_L, W_E, argmax, clusters"):
-        analyze.__wrapped__(tiny_run, rule="WL") if hasattr(analyze, "__wrapped__") else analyze(tiny_run, rule="WL")
+        analyze(tiny_run, rule="WL")
 
 
 def test_a_checkpoint_that_arrives_meanwhile_is_left_for_the_next_analysis(tiny_config, tmp_path):
