@@ -20,7 +20,7 @@ from ._logit_map import LogitMap, logit_map
 from ._logits import LogitDecomposition, decompose_logits
 from ._neurons import CLUSTER_THRESHOLD, BestFrequencies, neuron_frequencies
 from ._phases import Phases, find_phases
-from ._progress import ProgressMeasures, all_frequencies
+from ._progress import ProgressMeasures
 from ._spectra import SingularValues, Spectrum, embedding_singular_values, embedding_spectrum, logit_map_spectrum
 
 SCHEMA_VERSION = 1
@@ -168,7 +168,7 @@ def analyze(run: Run | str | Path, *, rule: str = "W_L", on_step: Callable[[int]
         curves=measured,
         phases=find_phases(measured.measures, metrics, snapshot.task.p),
         final={"step": snapshot.step} | {str(name): float(x) for name, x in last_row.items() if name != "step"},
-        excluded_by_frequency={k: progress.excluded([k]) for k in all_frequencies(snapshot.task.p)},
+        excluded_by_frequency=progress.excluded_by_frequency(),
     )
 
 

@@ -9,7 +9,7 @@ built, and a task other than addition only changes which pairs share an answer.
 from collections.abc import Iterable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from grokinterp.fourier import FourierBasis
 from grokinterp.tasks import Task
@@ -17,16 +17,17 @@ from grokinterp.tasks import Task
 Table = Float[np.ndarray, "p p"]
 
 
-def mean_by_answer(values: Float[np.ndarray, "pair column"], task: Task) -> Float[np.ndarray, "p column"]:
-    """M[s] = mean of the rows whose pair has the answer s, in float64.
-
-    The answers must each occur p times, as in any table whose rows are permutations; else a ValueError.
-    """
+def pairs_by_answer(task: Task) -> Int[np.ndarray, "p nth"]:
+    """Row s: the p pairs whose answer is s; a ValueError if the answers do not each occur p times."""
     if not (np.bincount(task.answers, minlength=task.p) == task.p).all():
         raise ValueError(f"{task.name}: its answers do not each occur p = {task.p} times")
-    by_answer = np.argsort(task.answers, kind="stable").reshape(task.p, task.p)
+    return np.argsort(task.answers, kind="stable").reshape(task.p, task.p)
+
+
+def mean_by_answer(values: Float[np.ndarray, "pair column"], task: Task) -> Float[np.ndarray, "p column"]:
+    """M[s] = mean of the rows whose pair has the answer s, in float64."""
     means = np.zeros((task.p, values.shape[1]))
-    for nth_pairs in by_answer.T:  # The nth pair of every answer; adding p slices keeps the working set small.
+    for nth_pairs in pairs_by_answer(task).T:  # Adding p slices keeps the working set small.
         means += values[nth_pairs]
     return means / task.p
 

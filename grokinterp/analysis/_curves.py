@@ -1,6 +1,6 @@
 """All measures over the checkpoints of a run, one checkpoint in memory at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,7 @@ from jaxtyping import Float
 from grokinterp.runs import Run, Snapshot
 
 from ._logits import decompose_logits
-from ._losses import accuracy, loss
-from ._progress import ProgressMeasures, all_frequencies
+from ._progress import Kind, ProgressMeasures, all_frequencies
 from ._spectra import embedding_spectrum, logit_map_spectrum
 from ._weights import sums_of_squared_weights
 
@@ -68,34 +67,41 @@ def measure(
     """
     task = snapshot.task
     progress = ProgressMeasures.of(snapshot)
-    logits, keys, every = progress.logits, key_frequencies, all_frequencies(task.p)
-    decomposition = decompose_logits(logits, task, keys)
+    keys, every = key_frequencies, all_frequencies(task.p)
+    decomposition = decompose_logits(progress.logits, task, keys)
     squares = sums_of_squared_weights(snapshot.weights)
+    removed: dict[str, tuple[Iterable[int], Kind]] = {
+        "excluded_loss": (keys, "2d"),
+        "excluded_loss_all_frequencies": (every, "2d"),
+        "excluded_loss_3d": (keys, "3d"),
+        "excluded_loss_3d_all_frequencies": (every, "3d"),
+        "excluded_loss_neurons": (keys, "neurons"),
+        **{f"excluded_loss_k{k}": ([k], "2d") for k in keys},
+        **{f"excluded_loss_3d_k{k}": ([k], "3d") for k in keys},
+    }
+    components = [progress.component(frequencies, kind) for frequencies, kind in removed.values()]
+    whole, *without = progress.losses_without([np.zeros((task.p, task.p)), *components])
+    right = progress.logits.argmax(axis=1) == task.answers
+    train, test = task.split.train, task.split.test
     row: dict[str, int | float] = {
         "step": snapshot.step,
-        "train_loss": loss(logits, task, "train"),
-        "test_loss": loss(logits, task, "test"),
-        "train_accuracy": accuracy(logits, task, "train"),
-        "test_accuracy": accuracy(logits, task, "test"),
-        "all_accuracy": accuracy(logits, task, "all"),
-        "restricted_accuracy": accuracy(progress.kept(keys)[task.answers], task, "all"),
+        "train_loss": whole[train].mean(),
+        "test_loss": whole[test].mean(),
+        "all_loss": whole.mean(),
+        "train_accuracy": right[train].mean(),
+        "test_accuracy": right[test].mean(),
+        "all_accuracy": right.mean(),
+        "restricted_accuracy": (progress.kept(keys).argmax(axis=1) == np.arange(task.p)).mean(),
         "restricted_loss": progress.restricted(keys),
         "restricted_loss_train": progress.restricted(keys, "train"),
         "restricted_loss_test": progress.restricted(keys, "test"),
         "restricted_loss_3d": progress.restricted(keys, kind="3d"),
         "restricted_loss_neurons": progress.restricted(keys, kind="neurons"),
-        "excluded_loss": progress.excluded(keys),
-        "excluded_loss_all_frequencies": progress.excluded(every),
-        "excluded_loss_3d": progress.excluded(keys, kind="3d"),
-        "excluded_loss_3d_all_frequencies": progress.excluded(every, kind="3d"),
-        "excluded_loss_neurons": progress.excluded(keys, kind="neurons"),
+        **{name: losses[train].mean() for name, losses in zip(removed, without, strict=True)},
         "logit_variance_explained": decomposition.variance_explained,
         "sum_of_squared_weights": sum(squares.values()),
     }
-    train = len(task.split.train) / task.n_pairs
-    row["all_loss"] = train * row["train_loss"] + (1 - train) * row["test_loss"]
-    row |= {f"excluded_loss_k{k}": progress.excluded([k]) for k in keys}
-    row |= {f"excluded_loss_3d_k{k}": progress.excluded([k], kind="3d") for k in keys}
+    row = {name: value if name == "step" else float(value) for name, value in row.items()}
     # Biases that are not trained would only widen the table.
     trained = sums_of_squared_weights({name: w for name, w in snapshot.weights.items() if snapshot.config.trains(name)})
     row |= {f"sum_of_squared_weights_{name}": value for name, value in trained.items()}

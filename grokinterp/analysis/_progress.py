@@ -10,18 +10,20 @@ The projection is always fitted on all p² pairs; the data set on
 which the loss is taken is the caller's choice. The paper takes excluded loss on the train pairs, restricted on all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
-from ._components import Table, answer_component, cosine_component, mean_by_answer
-from ._losses import DataSet, loss_of, losses_by_row, pairs_of
+from ._components import Table, answer_component, cosine_component, mean_by_answer, pairs_by_answer
+from ._losses import DataSet, losses_by_row, pairs_of
 
 Kind = Literal["2d", "3d", "neurons"]
 
@@ -85,9 +87,42 @@ class ProgressMeasures:
 
     def excluded(self, frequencies: Iterable[int], data: DataSet = "train", kind: Kind = "2d") -> float:
         """Loss when `frequencies` are removed."""
-        pairs = pairs_of(self.task, data)
-        answers = self.task.answers[pairs]
-        return loss_of(self.logits[pairs] - self.component(frequencies, kind)[answers], answers)
+        (losses,) = self.losses_without([self.component(frequencies, kind)])
+        return float(losses[pairs_of(self.task, data)].mean())
+
+    def excluded_by_frequency(self, data: DataSet = "train", kind: Kind = "2d") -> dict[int, float]:
+        """Loss when one frequency is removed, for each of 1 … ⌊p/2⌋."""
+        every = all_frequencies(self.task.p)
+        losses = self.losses_without([self.component([k], kind) for k in every])
+        return dict(zip(every, losses[:, pairs_of(self.task, data)].mean(axis=1).tolist(), strict=True))
+
+    def losses_without(self, components: Sequence[Table]) -> Float[np.ndarray, "component pair"]:
+        """Loss of every pair when each of `components` is taken off its logits.
+
+        For a pair with answer s, log Σ_c exp(L[c] − R[s, c]) = log Σ_c exp(L[c]) exp(−R[s, c]): the exponentials of the
+        logits are taken once, those of a component once per answer, and the sums over c are matrix products. Both kinds
+        are scaled to a largest value of 1; where the products still underflow, the exponents are added instead.
+        """
+        by_answer, logits, exponentials = self._by_answer
+        removed = torch.from_numpy(np.stack(components))
+        lowest = removed.amin(dim=2, keepdim=True)
+        factors = torch.exp(lowest - removed)
+        sums = torch.bmm(exponentials, factors.permute(1, 2, 0)).permute(2, 0, 1)
+        log_sums = torch.log(sums) - lowest
+        for number in torch.nonzero((sums < 1e-290).flatten(1).any(dim=1)).flatten().tolist():
+            log_sums[number] = torch.logsumexp(logits - removed[number][:, None, :], dim=2)
+        right = torch.diagonal(logits, dim1=0, dim2=2).T - torch.diagonal(removed, dim1=1, dim2=2)[:, :, None]
+        losses = np.empty((len(components), self.task.n_pairs))
+        losses[:, by_answer] = (log_sums - right).numpy()
+        return losses
+
+    @cached_property
+    def _by_answer(self) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
+        """Pairs [answer, nth], and their logits [answer, nth, c] with a largest value of 0, plain and exponentiated."""
+        by_answer = pairs_by_answer(self.task)
+        logits = torch.from_numpy(self.logits[by_answer]).double()
+        logits -= logits.amax(dim=2, keepdim=True)
+        return by_answer, logits, torch.exp(logits)
 
 
 def all_frequencies(p: int) -> range:

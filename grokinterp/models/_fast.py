@@ -10,25 +10,40 @@ x = W_E[=] + W_pos[2]:
     neurons  = act(x' + z W_O W_in),         x' = (x + b_O) W_in + b_in
     logits   = (x + b_O + b_out) W_U + b_U + z W_O W_U + neurons W_out W_U
 
-z W_O W_in is a sum of 3·heads rows, weighted by the pattern, of one [(2p + 1)·heads, d_mlp] table, and z W_O W_U
-likewise.
-Where the sums of rows are quicker than the matrix product (ReLU on a CPU) `_sparse` takes them; elsewhere z is formed.
+The last two lines, per pair, can be summed in two orders, equal but for rounding:
+
+- `products`: z is formed and multiplied with W_O W_in and W_O W_U;
+- `rows`: z W_O W_in is taken as a sum of 3·heads rows, weighted by the pattern, of one [(2p + 1)·heads, d_mlp] table,
+  and z W_O W_U likewise: a third fewer operations per training step (`_sparse`; for ReLU on a CPU).
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
+from torch.autograd.function import once_differentiable
 
 from ._config import ModelConfig
 from ._sparse import MixedRows, relu_mlp_of_mixed_rows
 
+Summation = Literal["rows", "products"]
 PairIndex = Int[torch.Tensor, " pair"]
-_ACTIVATIONS = {"relu": torch.relu, "gelu": torch.nn.functional.gelu}
+_ACTIVATIONS = {"relu": torch.relu_, "gelu": torch.nn.functional.gelu}
+
+
+class _Tables(NamedTuple):
+    """Scores [rows, head] and values [rows, head·d_head] of the p tokens as a, as b, and of `=` (one row)."""
+
+    s_a: torch.Tensor
+    s_b: torch.Tensor
+    s: torch.Tensor
+    v_a: torch.Tensor
+    v_b: torch.Tensor
+    v: torch.Tensor
 
 
 class FastActivations(NamedTuple):
@@ -80,7 +95,7 @@ class FastForward:
     """Logits of pairs (a, b) from the parameters of a 1-layer transformer without LayerNorm.
 
     `parameters` are a `HookedTransformer`'s own (``dict(model.named_parameters())``), into which gradients flow, or a
-    checkpoint's. Equal to ``model(tokens)[:, -1]`` up to the rounding of float32 sums.
+    checkpoint's. Equal to ``model(tokens)[:, -1]`` up to the rounding of float32 sums, whose order `summation` chooses.
 
     >>> from grokinterp.models import hooked_transformer
     >>> from grokinterp.tasks import Task, TaskConfig
@@ -92,11 +107,17 @@ class FastForward:
     True
     """
 
-    def __init__(self, config: ModelConfig, parameters: Mapping[str, Float[torch.Tensor, "..."]]) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        parameters: Mapping[str, Float[torch.Tensor, "..."]],
+        *,
+        summation: Summation = "rows",
+    ) -> None:
         reason = not_covered_by_fast_forward(config)
         if reason:
             raise ValueError(f"the fast forward does not cover this model: {reason}")
-        self.config = config
+        self.config, self.summation = config, summation
         self.parameters = {name.removeprefix("blocks.0."): value for name, value in parameters.items()}
 
     def batch(self, a: PairIndex, b: PairIndex) -> PairBatch:
@@ -106,50 +127,81 @@ class FastForward:
 
     def __call__(self, batch: PairBatch) -> Float[torch.Tensor, "pair out"]:
         """Logits of the pairs; gradients flow into the parameters."""
-        if self.config.act_fn == "relu" and batch.a.device.type == "cpu":
-            pattern, values = self._attend(batch)
-            to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products()
-            # Per head: its values carried on to the neurons and to the logits.
-            neuron_rows = torch.einsum("xhk,hkm->xhm", values, to_neurons).flatten(0, 1)
-            logit_rows = torch.einsum("xhk,hko->xho", values, to_logits).flatten(0, 1)
-            mix = pattern.transpose(1, 2).flatten(1)
-            return relu_mlp_of_mixed_rows(batch.rows, mix, neuron_rows, neuron_bias, W_L, logit_rows, logit_bias)
-        return self.activations(batch).logits
+        if self.config.act_fn != "relu":
+            return self.activations(batch).logits
+        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
+        pattern = self._pattern(batch, tables)
+        if self.summation == "products" or batch.a.device.type != "cpu":
+            z = self._z(batch, tables, pattern)
+            return _ReluMlp.apply(z, to_neurons, neuron_bias, W_L, to_logits, logit_bias)
+        # Per head: its values carried on to the neurons and to the logits.
+        by_head = (self.config.n_heads, self.config.d_head, -1)
+        values = torch.cat([tables.v_a, tables.v_b, tables.v]).view(-1, *by_head[:2])
+        neuron_rows = torch.einsum("xhk,hkm->xhm", values, to_neurons.view(by_head)).flatten(0, 1)
+        logit_rows = torch.einsum("xhk,hko->xho", values, to_logits.view(by_head)).flatten(0, 1)
+        mix = pattern.transpose(1, 2).flatten(1)
+        return relu_mlp_of_mixed_rows(batch.rows, mix, neuron_rows, neuron_bias, W_L, logit_rows, logit_bias)
 
     def activations(self, batch: PairBatch) -> FastActivations:
         """Attention pattern, neurons and logits of the pairs."""
-        pattern, values = self._attend(batch)
-        to_neurons, to_logits, neuron_bias, logit_bias, W_L = self._products()
-        to_a, to_b, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
-        # index_select, not values[a]: the backward of advanced indexing adds in racing order, so two runs differ.
-        z = torch.addcmul(to_equals * values[-1], to_a, values.index_select(0, batch.a))
-        z = torch.addcmul(z, to_b, values.index_select(0, batch.p + batch.b)).flatten(1)
-        neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons.flatten(0, 1)))
-        logits = torch.addmm(logit_bias, neurons, W_L) + z @ to_logits.flatten(0, 1)
-        return FastActivations(pattern, neurons, logits)
+        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
+        pattern = self._pattern(batch, tables)
+        z = self._z(batch, tables, pattern)
+        neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons))
+        return FastActivations(pattern, neurons, torch.addmm(logit_bias, neurons, W_L).addmm_(z, to_logits))
 
-    def _attend(self, batch: PairBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pattern per pair, and the values [2p + 1, head, d_head] of the tokens as a, as b, and of `=`."""
-        w, p = self.parameters, batch.p
+    def _tables(self) -> _Tables:
+        w, d_head = self.parameters, self.config.d_head
         W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
-        x = torch.cat([W_E[:p] + W_pos[0], W_E[:p] + W_pos[1], W_E[p:] + W_pos[2]])
+        x_a, x_b, x = W_E[:-1] + W_pos[0], W_E[:-1] + W_pos[1], (W_E[-1] + W_pos[2])[None]
 
-        query = (torch.einsum("d,hdk->hk", x[-1], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(self.config.d_head)
+        query = (torch.einsum("d,hdk->hk", x[0], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(d_head)
         key_direction = torch.einsum("hk,hdk->dh", query, w["attn.W_K"])
-        scores = x @ key_direction + (query * w["attn.b_K"]).sum(1)
-        of_pairs = [
-            scores.index_select(0, batch.a),
-            scores.index_select(0, p + batch.b),
-            scores[-1].expand(len(batch.a), -1),
-        ]
-        pattern = torch.softmax(torch.stack(of_pairs, dim=-1), dim=-1)
-        return pattern, torch.einsum("xd,hdk->xhk", x, w["attn.W_V"]) + w["attn.b_V"]
+        key_bias = (query * w["attn.b_K"]).sum(1)
+        W_V, b_V = w["attn.W_V"].transpose(0, 1).flatten(1), w["attn.b_V"].flatten()
+        s_a, s_b, s = (torch.addmm(key_bias, rows, key_direction) for rows in (x_a, x_b, x))
+        v_a, v_b, v = (torch.addmm(b_V, rows, W_V) for rows in (x_a, x_b, x))
+        return _Tables(s_a, s_b, s, v_a, v_b, v)
+
+    def _pattern(self, batch: PairBatch, tables: _Tables) -> Float[torch.Tensor, "pair head pos"]:
+        # index_select, not s_a[a]: the backward of advanced indexing adds in racing order, so two runs differ.
+        s_a, s_b = tables.s_a.index_select(0, batch.a), tables.s_b.index_select(0, batch.b)
+        return torch.softmax(torch.stack([s_a, s_b, tables.s.expand(len(batch.a), -1)], dim=-1), dim=-1)
+
+    def _z(self, batch: PairBatch, tables: _Tables, pattern: torch.Tensor) -> torch.Tensor:
+        heads = (-1, self.config.n_heads, self.config.d_head)
+        to_a, to_b, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
+        z = to_equals * tables.v.view(heads)
+        z = torch.addcmul(z, to_a, tables.v_a.index_select(0, batch.a).view(heads))
+        z = torch.addcmul(z, to_b, tables.v_b.index_select(0, batch.b).view(heads))
+        return z.flatten(1)
 
     def _products(self) -> tuple[torch.Tensor, ...]:
         """The products of weights that all pairs share."""
         w = self.parameters
-        W_O, W_in, W_out, W_U = w["attn.W_O"], w["mlp.W_in"], w["mlp.W_out"], w["unembed.W_U"]
+        W_O = w["attn.W_O"].flatten(0, 1)
         constant = w["embed.W_E"][-1] + w["pos_embed.W_pos"][2] + w["attn.b_O"]
-        neuron_bias = constant @ W_in + w["mlp.b_in"]
-        logit_bias = (constant + w["mlp.b_out"]) @ W_U + w["unembed.b_U"]
-        return W_O @ W_in, W_O @ W_U, neuron_bias, logit_bias, W_out @ W_U
+        to_neurons, neuron_bias = W_O @ w["mlp.W_in"], constant @ w["mlp.W_in"] + w["mlp.b_in"]
+        to_logits = W_O @ w["unembed.W_U"]
+        logit_bias = (constant + w["mlp.b_out"]) @ w["unembed.W_U"] + w["unembed.b_U"]
+        return to_neurons, neuron_bias, w["mlp.W_out"] @ w["unembed.W_U"], to_logits, logit_bias
+
+
+class _ReluMlp(torch.autograd.Function):
+    """logits = c + z U + relu(d + z M) W, keeping one [pair, d_mlp] array instead of autograd's three."""
+
+    @staticmethod
+    def forward(ctx: Any, z, M, d, W, U, c):
+        neurons = torch.addmm(d, z, M).relu_()
+        ctx.save_for_backward(z, neurons, M, W, U)
+        return torch.addmm(c, neurons, W).addmm_(z, U)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads):  # pyright: ignore[reportIncompatibleMethodOverride]
+        (grad,) = grads
+        z, neurons, M, W, U = ctx.saved_tensors
+        grad_neurons = grad @ W.T
+        torch.ops.aten.threshold_backward.grad_input(grad_neurons, neurons, 0.0, grad_input=grad_neurons)
+        grad_z = torch.addmm(grad @ U.T, grad_neurons, M.T)
+        return grad_z, z.T @ grad_neurons, grad_neurons.sum(0), neurons.T @ grad, z.T @ grad, grad.sum(0)

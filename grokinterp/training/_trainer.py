@@ -28,7 +28,9 @@ class Trainer:
         self.config, self.task = config, task
         self.model = hooked_transformer(config.model, task, device=device)
         reason = not_covered_by_fast_forward(config.model)
-        self._fast = None if reason else FastForward(config.model, dict(self.model.named_parameters()))
+        parameters = dict(self.model.named_parameters())
+        summation = config.training.summation
+        self._fast = None if reason else FastForward(config.model, parameters, summation=summation)
         if reason:
             logger.warning("training with the plain forward: the fast one does not cover %s", reason)
         self._tokens = {

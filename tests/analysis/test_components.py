@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from exact_network import cosine_logits, exact_snapshot
 from oracles import cosine_cube, mean_cross_entropy, project_2d, project_3d
 
@@ -88,6 +89,20 @@ def test_losses_agree_with_the_oracle_on_a_trained_like_network(operation, data)
         assert measures.excluded(keys, data, kind) == pytest.approx(excluded, rel=1e-5), kind
         restricted = mean_cross_entropy((component + logits.mean(axis=0))[pairs], answers)
         assert measures.restricted(keys, data, kind) == pytest.approx(restricted, rel=1e-5), kind
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1e3, 1e5])
+def test_losses_without_components_are_those_of_the_differences_however_large(scale):
+    task, logits = random_case(7, "subtract")
+    measures = ProgressMeasures(
+        task, scale * logits, mean_by_answer(scale * logits, task), np.zeros((7, 3)), np.zeros((7, 3)), True
+    )
+    tables = [np.zeros((7, 7)), scale * np.random.default_rng(1).normal(size=(7, 7)), measures.component([2])]
+    found = measures.losses_without(tables)
+    for losses, table in zip(found, tables, strict=True):
+        rest = torch.from_numpy(scale * logits - table[task.answers])
+        expected = torch.nn.functional.cross_entropy(rest, torch.from_numpy(task.answers), reduction="none")
+        np.testing.assert_allclose(losses, expected, rtol=1e-9, atol=1e-12 * scale)
 
 
 def test_neuron_level_losses_follow_the_demo_step_by_step(tiny_run):

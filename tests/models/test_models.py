@@ -103,10 +103,11 @@ def random_weights(config: ModelConfig, task: Task, scale: float) -> dict[str, t
     }
 
 
+@pytest.mark.parametrize("summation", ["rows", "products"])
 @pytest.mark.parametrize("act_fn", ["relu", "gelu"])
 @pytest.mark.parametrize("outputs", ["vocabulary", "answers"])
 @pytest.mark.parametrize("size", [{}, SMALL, {**SMALL, "n_heads": 1, "d_head": 16}])
-def test_fast_forward_and_its_gradients_are_the_models(act_fn, outputs, size):
+def test_fast_forward_and_its_gradients_are_the_models(summation, act_fn, outputs, size):
     task = Task(TaskConfig(p=13))
     config = ModelConfig(act_fn=act_fn, outputs=outputs, biases="all", **size)
     model = hooked_transformer(config, task, random_weights(config, task, scale=0.3))
@@ -116,7 +117,7 @@ def test_fast_forward_and_its_gradients_are_the_models(act_fn, outputs, size):
     cross_entropy(plain, answers).backward()
     expected = {name: w.grad.clone() for name, w in model.named_parameters()}
     model.zero_grad()
-    fast = FastForward(config, dict(model.named_parameters()))
+    fast = FastForward(config, dict(model.named_parameters()), summation=summation)
     logits = fast(fast.batch(tokens[:, 0], tokens[:, 1]))
     cross_entropy(logits, answers).backward()
 
