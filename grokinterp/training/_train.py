@@ -77,7 +77,9 @@ def train(
                 "ask for more steps or choose another folder"
             )
         with folder.held():
-            if not _is_complete(folder, start, config.training.steps):
+            # The line of the last step is the last thing a run writes.
+            complete = _written(folder, start)[-1:] == [config.training.steps] == [start]
+            if not complete:
                 now = describe_environment(device, torch.get_num_threads())
                 environment = before.continued(start, now) if before else now
                 split = {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)}
@@ -138,15 +140,15 @@ def _has_state(folder: RunFolder) -> bool:
     return False
 
 
-def _is_complete(folder: RunFolder, start: int, steps: int) -> bool:
-    """Whether nothing is left to do; the line of the last step is the last thing a run writes."""
+def _written(folder: RunFolder, start: int) -> list[int | float]:
+    """The steps that have a line in the metrics; none before `start` may be missing."""
     written = [row["step"] for row in folder.read_metrics()]
     if written[:start] != list(range(start)):
         raise GrokinterpError(
             f"{folder.metrics_path} lacks some of the steps before {start}, from where the run would continue; "
             "restore it from a copy, or train anew in another folder"
         )
-    return start == steps and written[-1:] == [steps]
+    return written
 
 
 def _differences(old: RunConfig, new: RunConfig, threads: int | None) -> list[str]:
