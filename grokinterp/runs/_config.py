@@ -162,7 +162,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": TrainingConfig(steps=25_000, warmup_steps=0),
     },
     # The same network in under a minute: a smaller modulus, half of the pairs and twice the weight decay. Seeds 0 to 3
-    # know their training pairs from step 125 on and 99 % of the others from step 525 to 800 on.
+    # know their training pairs from step 125 on and 99 % of the others from a step between 500 and 800 on.
     "quick": {
         "task": TaskConfig(p=59, train_fraction=0.5),
         "training": TrainingConfig(steps=2000, weight_decay=2.0, checkpoint_every=50),
