@@ -36,9 +36,10 @@ def plain_step() -> Callable[[], float]:
     return step
 
 
-def fast_step() -> Callable[[], float]:
-    """The same step as `grokinterp train` takes it."""
-    trainer = Trainer(CONFIG, Task(CONFIG.task), torch.device("cpu"))
+def fast_step(summation: str = "rows") -> Callable[[], float]:
+    """The same step as `grokinterp train` takes it; the mainline preset sums by `products`, other runs by `rows`."""
+    config = CONFIG.with_settings([f"training.summation={summation}"])
+    trainer = Trainer(config, Task(CONFIG.task), torch.device("cpu"))
     number = 10  # Past the warm-up: the rate of the plain step.
 
     def step() -> float:
