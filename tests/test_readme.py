@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT
-
 from grokinterp.runs import PRESETS
 
+ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 
 
