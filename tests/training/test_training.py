@@ -257,7 +257,7 @@ def test_threads_are_recorded_used_and_given_back(tiny_run, tiny_config, tmp_pat
 
 
 def test_the_shipped_run_starts_as_this_code_trains_it(mainline, tmp_path):
-    """The first 300 steps again: the same to three digits, until a chip's own rounding may tell (docs/reproduction.md)."""
+    """The first 300 steps again: to three digits, until a chip's own rounding may tell (docs/reproduction.md)."""
     again = train(mainline.config.with_settings(["training.steps=300"]), tmp_path, progress=False).metrics
     shipped = mainline.metrics.iloc[:301]
     for steps, loose in ((slice(0, 51), 1e-3), (slice(51, 301), 0.25)):
