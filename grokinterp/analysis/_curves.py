@@ -103,6 +103,7 @@ def measure(
     }
     row = {name: value if name == "step" else float(value) for name, value in row.items()}
     # Biases that are not trained would only widen the table.
-    trained = sums_of_squared_weights({name: w for name, w in snapshot.weights.items() if snapshot.config.trains(name)})
-    row |= {f"sum_of_squared_weights_{name}": value for name, value in trained.items()}
+    for name, (short, value) in zip(snapshot.weights, squares.items(), strict=True):
+        if snapshot.config.trains(name):
+            row[f"sum_of_squared_weights_{short}"] = value
     return row, decomposition.share

@@ -71,7 +71,8 @@ class ProgressMeasures:
         if kind == "neurons" and not self.linear_from_neurons:
             return np.full_like(self.mean_logits_by_answer, np.nan)
         if kind == "neurons":
-            return answer_component(self.mean_neurons_by_answer, frequencies) @ self.W_L.T
+            # The projection acts along the answers, W_L along the neurons: the narrower product first.
+            return answer_component(self.mean_neurons_by_answer @ self.W_L.T, frequencies)
         return answer_component(self.mean_logits_by_answer, frequencies)
 
     def kept(self, frequencies: Iterable[int], kind: Kind = "2d") -> Table:
