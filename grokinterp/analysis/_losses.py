@@ -22,13 +22,8 @@ def pairs_of(task: Task, data: DataSet) -> Int[np.ndarray, " chosen"]:
 
 def loss(logits: Float[np.ndarray, "pair p"], task: Task, data: DataSet) -> float:
     """Mean cross-entropy on `data`; `logits` are those of all p² pairs, over the answers (`=` left out)."""
-    chosen = pairs_of(task, data)
-    return loss_of(logits[chosen], task.answers[chosen])
-
-
-def loss_of(logits: Float[np.ndarray, "chosen p"], answers: Int[np.ndarray, " chosen"]) -> float:
-    """Mean cross-entropy of logits against answers, row by row."""
-    return _cross_entropy(torch.from_numpy(logits), torch.from_numpy(answers)).item()
+    chosen = torch.from_numpy(pairs_of(task, data))
+    return _cross_entropy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen]).item()
 
 
 def losses_by_row(

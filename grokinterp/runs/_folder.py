@@ -116,7 +116,7 @@ class RunFolder:
 
     def read_checkpoint(self, step: int) -> Tensors:
         path = self.checkpoint_path(step)
-        if step not in self.steps():
+        if not path.is_file():
             raise GrokinterpError(f"step {step} has no checkpoint in {self.path}; {_nearest(step, self.steps())}")
         return read_tensors(path)
 
