@@ -7,3 +7,7 @@ and takes weights and activations there and back; `gini` says how few of them ca
 
 from ._basis import FourierBasis as FourierBasis
 from ._gini import gini as gini
+from ._group import FiniteGroup as FiniteGroup
+from ._subgroups import Subgroup as Subgroup
+from ._units import powers_of_primitive_root as powers_of_primitive_root
+from ._units import primitive_root as primitive_root
