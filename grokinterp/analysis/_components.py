@@ -34,7 +34,7 @@ def mean_by_answer(values: Float[np.ndarray, "pair column"], task: Task) -> Floa
 
 def answer_component(means: Float[np.ndarray, "p column"], frequencies: Iterable[int]) -> Float[np.ndarray, "p column"]:
     """Σ_k P_k, the projection on cos and sin of w_k·answer, summed over `frequencies` (Nanda et al. 2023, §5.1)."""
-    return FourierBasis(len(means)).keep(means, tuple(frequencies), axis=0)
+    return FourierBasis(len(means)).project(means, tuple(frequencies), axis=0)
 
 
 def cosine_component(means: Table, frequencies: Iterable[int]) -> Table:

@@ -37,7 +37,7 @@ def logit_map(snapshot: Snapshot, key_frequencies: tuple[int, ...], clusters: Ma
     basis = FourierBasis(task.p)
     coefficients = basis.transform(W_L, axis=0)
     directions = {k: coefficients[list(basis.rows(k))] for k in key_frequencies}
-    residual = W_L - basis.keep(W_L, key_frequencies, axis=0)
+    residual = W_L - basis.project(W_L, key_frequencies, axis=0)
     return LogitMap(
         rank=sum(len(rows) for rows in directions.values()),
         residual_fraction=float(np.linalg.norm(residual) / np.linalg.norm(W_L)),

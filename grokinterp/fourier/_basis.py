@@ -176,17 +176,17 @@ class FourierBasis:
         a, b = grid_axes(c, axes, self.n)
         return along(xp, by_frequency, along(xp, by_frequency, c * c, a), b)
 
-    def keep(self, x: Array, frequencies: Integers, axis: Integer = -1) -> Float[Array, "..."]:
+    def project(self, x: Array, irreps: Integers, axis: Integer = -1) -> Float[Array, "..."]:
         """The orthogonal projection of x on the named frequencies (0 is the constant) along an axis.
 
-        >>> FourierBasis(4).keep([4.0, 2.0, 0.0, 2.0], [0]).tolist()
+        >>> FourierBasis(4).project([4.0, 2.0, 0.0, 2.0], [0]).tolist()
         [2.0, 2.0, 2.0, 2.0]
         """
         try:
-            named = list(frequencies)
+            named = list(irreps)
         except TypeError as error:
             raise GrokinterpError(
-                f"frequencies = {shown(frequencies)}: needs several integers; give a list, e.g. [0, 5]"
+                f"irreps = {shown(irreps)}: needs several integers; give a list, e.g. [0, 5]"
             ) from error
         kept = np.zeros(self.n)
         for frequency in named:

@@ -14,7 +14,7 @@ METHODS = {
     "inverse_2d": lambda basis, x: basis.inverse_2d(x),
     "power": lambda basis, x: basis.power(x, axis=0),
     "power_2d": lambda basis, x: basis.power_2d(x),
-    "keep": lambda basis, x: basis.keep(x, [0, basis.n // 2], axis=0),
+    "project": lambda basis, x: basis.project(x, [0, basis.n // 2], axis=0),
     "fold_sums": lambda basis, x: basis.fold_sums(x),
     "fold_differences": lambda basis, x: basis.fold_differences(x, axes=(1, 0)),
 }

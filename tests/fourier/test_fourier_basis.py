@@ -82,7 +82,7 @@ def test_numpy_integers_are_integers():
     assert type(basis.n) is int
     assert basis.rows(np.uint8(2)) == (3, 4)
     assert basis.transform(np.ones((5, 2)), np.int32(0)).shape == (5, 2)
-    assert basis.keep(np.ones(5), np.arange(2)).shape == (5,)
+    assert basis.project(np.ones(5), np.arange(2)).shape == (5,)
 
 
 @modest
@@ -147,18 +147,18 @@ def test_the_complex_spectrum_of_numpy_says_the_same(n, seed):
 
 @modest
 @given(orders, seeds, st.data())
-def test_keep_is_the_orthogonal_projection_on_the_rows_of_the_frequencies(n, seed, data):
+def test_project_is_the_orthogonal_projection_on_the_rows_of_the_frequencies(n, seed, data):
     basis, x = FourierBasis(n), drawn(seed, n)
     frequencies = data.draw(st.lists(st.integers(0, n // 2)))
     rows = slow_matrix(n)[sorted({row for k in frequencies for row in basis.rows(k)})]
-    kept = basis.keep(x, frequencies)
-    np.testing.assert_allclose(kept, rows.T @ (rows @ x), atol=1e-12)
-    np.testing.assert_allclose(basis.keep(kept, frequencies), kept, atol=1e-12)
+    projected = basis.project(x, frequencies)
+    np.testing.assert_allclose(projected, rows.T @ (rows @ x), atol=1e-12)
+    np.testing.assert_allclose(basis.project(projected, frequencies), projected, atol=1e-12)
 
 
-def test_keeping_a_frequency_and_all_others_gives_the_parts_of_the_whole():
+def test_projecting_on_a_frequency_and_on_all_others_gives_the_parts_of_the_whole():
     basis, x = FourierBasis(12), drawn(0, 12, 2)
-    parts = [basis.keep(x, [k], axis=0) for k in range(7)]
+    parts = [basis.project(x, [k], axis=0) for k in range(7)]
     np.testing.assert_allclose(sum(parts), x, atol=1e-12)
     np.testing.assert_allclose([(part**2).sum(0) for part in parts], basis.power(x, axis=0), atol=1e-12)
 
@@ -173,5 +173,5 @@ def test_every_axis_can_be_transformed(axis):
 
     for function in (basis.transform, basis.inverse, basis.power):
         np.testing.assert_allclose(function(x, axis), through_the_last(function), atol=1e-12)
-    kept = through_the_last(lambda y: basis.keep(y, [0, 2]))
-    np.testing.assert_allclose(basis.keep(x, [0, 2], axis), kept, atol=1e-12)
+    projected = through_the_last(lambda y: basis.project(y, [0, 2]))
+    np.testing.assert_allclose(basis.project(x, [0, 2], axis), projected, atol=1e-12)

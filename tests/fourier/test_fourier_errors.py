@@ -32,7 +32,7 @@ def test_a_long_n_is_cut_to_one_short_line():
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("method", [BASIS.transform, BASIS.inverse, BASIS.power, lambda x, i: BASIS.keep(x, [1], i)])
+@pytest.mark.parametrize("method", [BASIS.transform, BASIS.inverse, BASIS.power, lambda x, i: BASIS.project(x, [1], i)])
 def test_an_axis_of_another_length_is_named_with_its_length_the_shape_and_n(method):
     text = (
         "axis 1 of an array of shape (5, 7) has length 7: needs length n = 5; "
@@ -93,7 +93,7 @@ def test_a_grid_needs_a_pair_of_axes(method, axes):
 @pytest.mark.parametrize("frequency", [-1, 3, 1.0, True, "1", None])
 @pytest.mark.parametrize(
     "method",
-    [BASIS.rows, BASIS.sum_directions, BASIS.difference_directions, lambda k: BASIS.keep(np.zeros(5), [k])],
+    [BASIS.rows, BASIS.sum_directions, BASIS.difference_directions, lambda k: BASIS.project(np.zeros(5), [k])],
 )
 def test_a_frequency_must_be_an_integer_from_0_to_half_of_n(method, frequency):
     with raises(
@@ -104,9 +104,9 @@ def test_a_frequency_must_be_an_integer_from_0_to_half_of_n(method, frequency):
 
 
 @pytest.mark.parametrize("frequencies", [2, np.array(2), None])
-def test_keep_needs_several_frequencies(frequencies):
-    with raises(f"frequencies = {frequencies!r}: needs several integers; give a list, e.g. [0, 5]"):
-        BASIS.keep(np.zeros(5), frequencies)
+def test_project_needs_several_frequencies(frequencies):
+    with raises(f"irreps = {frequencies!r}: needs several integers; give a list, e.g. [0, 5]"):
+        BASIS.project(np.zeros(5), frequencies)
 
 
 @pytest.mark.parametrize("x", [np.zeros(5, complex), torch.zeros(5, dtype=torch.complex128), [1j] * 5])

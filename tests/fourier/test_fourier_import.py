@@ -17,7 +17,7 @@ def test_numpy_work_loads_no_heavy_library():
         "import sys, numpy as np\n"
         "from grokinterp.fourier import FourierBasis, gini\n"
         "basis = FourierBasis(5)\n"
-        "basis.keep(basis.fold_sums(np.ones((5, 5))), [1]); gini([1, 2], axis=0); basis.sum_directions(1); "
+        "basis.project(basis.fold_sums(np.ones((5, 5))), [1]); gini([1, 2], axis=0); basis.sum_directions(1); "
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
