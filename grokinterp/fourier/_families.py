@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -122,33 +121,36 @@ def _permutation_count(n: int) -> int:
     return math.factorial(n) if n < 10 else math.factorial(10)
 
 
-@dataclass(frozen=True)
-class Factor:
-    """One group as a reader writes it: a letter, a number, and which constructor they stand for."""
-
-    constructor: str
-    n: int
-
-
 WRITTEN = (
     "Z113 or C113 (cyclic), D59 (dihedral, order 118), S5 (symmetric), A5 (alternating), U97 (residues prime to 97 "
-    "under multiplication), Q8 (quaternions) and products of them such as Z5xZ5"
+    "under multiplication), Q8 (quaternions) or a product of them such as Z5xZ5"
 )
-_LETTERS = {"Z": "cyclic", "C": "cyclic", "D": "dihedral", "S": "symmetric", "A": "alternating", "U": "units"}
 _FACTOR = re.compile(r"([ZCDSAUQ])_?([0-9]{1,9})|\(Z/([0-9]{1,9})\)\^[X×]")
+_MAKERS = {"Z": cyclic, "C": cyclic, "D": dihedral, "S": symmetric, "A": alternating, "U": units}
 
 
-def factors(spec: Any) -> tuple[Factor, ...]:
+def spelled(spec: Any, order: Any) -> list[Parts]:
     """The factors of a group written such as "S5", "Z_5 × Z_5" or "(Z/97)^×"."""
     # The lookahead leaves the × of (Z/97)^× alone, after which no group starts.
-    words = re.split(r"\s*[X×]\s*(?=[A-Z(])", spec.strip().upper()) if isinstance(spec, str) else [""]
-    return tuple(_factor(word, spec) for word in words)
+    words = re.split(r"\s*[X×]\s*(?=[ZCDSAUQ(])", spec.strip().upper()) if isinstance(spec, str) else [""]
+    factors = [_factor(word, spec) for word in words]
+    has_permutations = any(letter in "SA" for letter, _ in factors)
+    if order not in ("standard", "sympy") or (order == "sympy" and not has_permutations):
+        raise GrokinterpError(
+            f'order = {shown(order)} of {shown(spec)}: needs "standard", or "sympy" for S_n and A_n, whose elements '
+            "sympy numbers in its own way; leave it out"
+        )
+    permutation_order = "sympy" if order == "sympy" else "lexicographic"
+    return [
+        quaternion() if letter == "Q" else _MAKERS[letter](n, *([permutation_order] if letter in "SA" else []))
+        for letter, n in factors
+    ]
 
 
-def _factor(word: str, spec: Any) -> Factor:
+def _factor(word: str, spec: Any) -> tuple[str, int]:
     match = _FACTOR.fullmatch(word)
-    if match is None or (match[1] == "Q" and match[2] != "8"):
-        raise GrokinterpError(f"group {shown(spec)}: needs one of {WRITTEN}; write it so")
-    if match[1] is None:
-        return Factor("units", int(match[3]))
-    return Factor("quaternion" if match[1] == "Q" else _LETTERS[match[1]], int(match[2]))
+    if match is None or (match[1] == "Q" and int(match[2]) != 8):
+        raise GrokinterpError(
+            f"group {shown(spec)} is not known: needs {WRITTEN}; for others there is FiniteGroup.from_table"
+        )
+    return ("U", int(match[3])) if match[1] is None else (match[1], int(match[2]))

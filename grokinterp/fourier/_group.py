@@ -13,13 +13,15 @@ from grokinterp.errors import GrokinterpError
 from . import _families
 from ._array import Integer, shown
 from ._subgroups import Subgroup, all_subgroups, coset_numbers, generated_subgroup
-from ._table import group_table
+from ._table import conjugacy_classes, element_labels, element_orders, group_table, read_only
 
 if TYPE_CHECKING:
-    Elements: TypeAlias = Iterable | None
+    Text: TypeAlias = str
+    Group: TypeAlias = "FiniteGroup"
+    Several: TypeAlias = Iterable
 else:
-    # A checker at run time would answer first; the errors below say what is needed.
-    Elements = Any
+    # A checker at run time would answer first; the errors of this room say what is needed.
+    Text = Group = Several = Any
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,9 +53,8 @@ class FiniteGroup:
     family: tuple | None = None
 
     def __post_init__(self) -> None:
-        table = np.asarray(self.table, dtype=np.int64)
-        table.setflags(write=False)
-        object.__setattr__(self, "table", table)
+        # A frozen group with a table that can be written would change under its cached properties.
+        read_only(self.table)
 
     def __repr__(self) -> str:
         return f"FiniteGroup({self.name}, order {self.order})"
@@ -81,7 +82,7 @@ class FiniteGroup:
         return cls(*_families.dihedral(n))
 
     @classmethod
-    def symmetric(cls, n: Integer, order: str = "lexicographic") -> "FiniteGroup":
+    def symmetric(cls, n: Integer, order: Text = "lexicographic") -> "FiniteGroup":
         """S_n: the permutations of 0, …, n−1 as tuples of images; p·q is "apply p, then q".
 
         Args:
@@ -95,7 +96,7 @@ class FiniteGroup:
         return cls(*_families.symmetric(n, order))
 
     @classmethod
-    def alternating(cls, n: Integer, order: str = "lexicographic") -> "FiniteGroup":
+    def alternating(cls, n: Integer, order: Text = "lexicographic") -> "FiniteGroup":
         """A_n: the even permutations of 0, …, n−1, as in `symmetric`.
 
         The order "sympy" is that of `AlternatingGroup(n).generate()`, but for n = 5 that of the generators
@@ -118,7 +119,7 @@ class FiniteGroup:
         return cls(*_families.units(n))
 
     @classmethod
-    def direct_product(cls, *groups: "FiniteGroup") -> "FiniteGroup":
+    def direct_product(cls, *groups: Group) -> "FiniteGroup":
         """Tuples of elements, multiplied entry by entry; the last entry varies fastest (row-major order).
 
         The factors of a factor that is a product become factors themselves.
@@ -137,7 +138,7 @@ class FiniteGroup:
         return product
 
     @classmethod
-    def from_permutations(cls, generators: Iterable, name: str = "G", order: str = "lexicographic") -> "FiniteGroup":
+    def from_permutations(cls, generators: Several, name: str = "G", order: Text = "lexicographic") -> "FiniteGroup":
         """The permutations that some generate: image tuples or sympy Permutations; p·q is "apply p, then q".
 
         >>> FiniteGroup.from_permutations([(1, 2, 3, 4, 0), (0, 2, 4, 1, 3)], name="F_20")
@@ -146,7 +147,7 @@ class FiniteGroup:
         return cls(*_families.permutations(generators, name, order))
 
     @classmethod
-    def from_table(cls, table: Any, name: str = "G", elements: Elements = None) -> "FiniteGroup":
+    def from_table(cls, table: Any, name: str = "G", elements: Several | None = None) -> "FiniteGroup":
         """The group with table[g][h] = index of g·h, checked to be one.
 
         Args:
@@ -162,10 +163,10 @@ class FiniteGroup:
         grokinterp.errors.GrokinterpError: the table is no group: element 1 has no inverse: needs ...
         """
         checked = group_table(table)
-        return cls(name, _labels(elements, len(checked)), checked)
+        return cls(name, element_labels(elements, len(checked)), checked)
 
     @classmethod
-    def named(cls, spec: str, order: str = "standard") -> "FiniteGroup":
+    def named(cls, spec: Text, order: Text = "standard") -> "FiniteGroup":
         """The group that a reader writes so: "Z113" or "C113", "D59", "S5", "A5", "U97", "Q8", "Z5xZ5", "S_3 × Z_2".
 
         Args:
@@ -175,20 +176,7 @@ class FiniteGroup:
         >>> FiniteGroup.named("S_3 x Z2")
         FiniteGroup(S_3 × Z_2, order 12)
         """
-        factors = _families.factors(spec)
-        has_permutations = any(factor.constructor in ("symmetric", "alternating") for factor in factors)
-        if order not in ("standard", "sympy") or (order == "sympy" and not has_permutations):
-            raise GrokinterpError(
-                f'order = {shown(order)} of {shown(spec)}: needs "standard", or "sympy" for S_n and A_n, whose '
-                "elements sympy numbers in its own way; leave it out"
-            )
-        groups = []
-        for factor in factors:
-            if factor.constructor == "quaternion":
-                groups.append(cls(*_families.quaternion()))
-                continue
-            with_order = order == "sympy" and factor.constructor in ("symmetric", "alternating")
-            groups.append(getattr(cls, factor.constructor)(factor.n, *(["sympy"] if with_order else [])))
+        groups = [cls(*parts) for parts in _families.spelled(spec, order)]
         return groups[0] if len(groups) == 1 else cls.direct_product(*groups)
 
     @property
@@ -208,7 +196,7 @@ class FiniteGroup:
         >>> FiniteGroup.cyclic(5).inverses.tolist()
         [0, 4, 3, 2, 1]
         """
-        return _read_only(np.argmax(self.table == self.identity, axis=1))
+        return read_only(np.argmax(self.table == self.identity, axis=1))
 
     @cached_property
     def is_abelian(self) -> bool:
@@ -222,13 +210,7 @@ class FiniteGroup:
         >>> FiniteGroup.named("Q8").element_orders.tolist()
         [1, 2, 4, 4, 4, 4, 4, 4]
         """
-        everyone = np.arange(self.order)
-        power, orders, k = everyone, np.zeros(self.order, dtype=np.int64), 0
-        while not orders.all():
-            k += 1
-            orders[(power == self.identity) & (orders == 0)] = k
-            power = self.table[power, everyone]
-        return _read_only(orders)
+        return read_only(element_orders(self.table, self.identity))
 
     @cached_property
     def conjugacy_classes(self) -> tuple[tuple[int, ...], ...]:
@@ -237,14 +219,7 @@ class FiniteGroup:
         >>> FiniteGroup.dihedral(3).conjugacy_classes
         ((0,), (1, 2), (3, 4, 5))
         """
-        everyone = np.arange(self.order)
-        seen, classes = np.zeros(self.order, dtype=bool), []
-        for g in range(self.order):
-            if not seen[g]:
-                conjugates = np.unique(self.table[self.table[self.inverses, g], everyone])
-                seen[conjugates] = True
-                classes.append(tuple(conjugates.tolist()))
-        return tuple(sorted(classes, key=lambda c: (c != (self.identity,), len(c), c)))
+        return conjugacy_classes(self.table, self.inverses, self.identity)
 
     @cached_property
     def class_of(self) -> Int[np.ndarray, " n"]:
@@ -256,7 +231,7 @@ class FiniteGroup:
         numbers = np.empty(self.order, dtype=np.int64)
         for number, members in enumerate(self.conjugacy_classes):
             numbers[list(members)] = number
-        return _read_only(numbers)
+        return read_only(numbers)
 
     @cached_property
     def _indices(self) -> dict:
@@ -299,7 +274,7 @@ class FiniteGroup:
     def _subgroups(self) -> tuple[Subgroup, ...]:
         return all_subgroups(self)
 
-    def cosets(self, subgroup: Any, side: str = "left") -> Int[np.ndarray, " n"]:
+    def cosets(self, subgroup: Any, side: Text = "left") -> Int[np.ndarray, " n"]:
         """The number of the coset of each element: gH for side "left", Hg for "right".
 
         The cosets are numbered by their first elements.
@@ -310,26 +285,3 @@ class FiniteGroup:
         ([0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 2, 1])
         """
         return coset_numbers(self, subgroup, side)
-
-
-def _labels(elements: Elements, n: int) -> tuple:
-    if elements is None:
-        return tuple(range(n))
-    try:
-        labels = tuple(elements)
-        different = len(set(labels))
-    except TypeError as error:
-        raise GrokinterpError(
-            f"elements = {shown(elements)}: needs {n} labels that can be looked up; give integers, strings or tuples"
-        ) from error
-    if len(labels) != n or different != n:
-        raise GrokinterpError(
-            f"elements = {shown(elements)} are {len(labels)} labels, {different} of them different: needs {n} "
-            f"different ones, a label for each row of the table; leave them out for 0 … {n - 1}"
-        )
-    return labels
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
-    return array

@@ -117,7 +117,7 @@ def generated_subgroup(group: "FiniteGroup", generators: list[int]) -> Subgroup:
     return _subgroup(group, members, _kind(group, members), is_normal=is_normal)
 
 
-def coset_numbers(group: "FiniteGroup", subgroup: Any, side: str) -> np.ndarray:
+def coset_numbers(group: "FiniteGroup", subgroup: Any, side: Any) -> np.ndarray:
     """The number of each element's coset, in the order of the cosets' first elements."""
     if not isinstance(subgroup, Subgroup):
         raise GrokinterpError(

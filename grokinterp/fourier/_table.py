@@ -1,4 +1,4 @@
-"""Is a square of numbers the multiplication table of a group? If not, the first reason why."""
+"""What a multiplication table says: whether it is one of a group, and if not why; orders and classes of elements."""
 
 from typing import Any
 
@@ -57,15 +57,16 @@ def _identity(table: np.ndarray) -> int:
     rows = np.flatnonzero((table == np.arange(n)).all(axis=1))
     if not len(rows):
         raise GrokinterpError(
-            f"the table is no group: no identity: no row equals 0 … {n - 1}; give an element e with e·g = g"
+            f"the table is no group: no identity: no row equals 0 … {n - 1}: needs an e with e·g = g = g·e; "
+            "mend its row and column"
         )
     for e in rows.tolist():
         if (table[:, e] == np.arange(n)).all():
             return e
     e = int(rows[0])
     raise GrokinterpError(
-        f"the table is no group: no identity: row {e} equals 0 … {n - 1} but column {e} does not; "
-        "give an element e with e·g = g = g·e"
+        f"the table is no group: no identity: row {e} equals 0 … {n - 1} but column {e} does not: "
+        "needs an e with e·g = g = g·e; mend its row and column"
     )
 
 
@@ -110,3 +111,51 @@ def _first_broken_triple(table: np.ndarray) -> GrokinterpError:
         f"the table is no group: ({a}·{b})·{c} = {table[table[a, b], c]} but {a}·({b}·{c}) = {table[a, table[b, c]]}: "
         "needs (a·b)·c = a·(b·c) for all elements; mend the entries that differ"
     )
+
+
+def element_labels(elements: Any, n: int) -> tuple:
+    """The labels of n elements, when they are different and can be looked up; 0, …, n−1 for None."""
+    if elements is None:
+        return tuple(range(n))
+    try:
+        labels = tuple(elements)
+        different = len(set(labels))
+    except TypeError as error:
+        raise GrokinterpError(
+            f"elements = {shown(elements)}: needs {n} labels that can be looked up; give integers, strings or tuples"
+        ) from error
+    if len(labels) != n or different != n:
+        raise GrokinterpError(
+            f"elements = {shown(elements)} are {len(labels)} labels, {different} of them different: needs {n} "
+            f"different ones, a label for each row of the table; leave them out for 0 … {n - 1}"
+        )
+    return labels
+
+
+def element_orders(table: np.ndarray, identity: int) -> np.ndarray:
+    """For each element the least k ≥ 1 whose k-th power is the identity."""
+    everyone = np.arange(len(table))
+    power, orders, k = everyone, np.zeros(len(table), dtype=np.int64), 0
+    while not orders.all():
+        k += 1
+        orders[(power == identity) & (orders == 0)] = k
+        power = table[power, everyone]
+    return orders
+
+
+def conjugacy_classes(table: np.ndarray, inverses: np.ndarray, identity: int) -> tuple[tuple[int, ...], ...]:
+    """The classes {x⁻¹·g·x}: that of the identity, then by size, then by first index."""
+    everyone = np.arange(len(table))
+    seen, classes = np.zeros(len(table), dtype=bool), []
+    for g in range(len(table)):
+        if not seen[g]:
+            conjugates = np.unique(table[table[inverses, g], everyone])
+            seen[conjugates] = True
+            classes.append(tuple(conjugates.tolist()))
+    return tuple(sorted(classes, key=lambda members: (members != (identity,), len(members), members)))
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """The same array, which can no longer be written."""
+    array.setflags(write=False)
+    return array
