@@ -8,6 +8,10 @@ and takes weights and activations there and back; `gini` says how few of them ca
 from ._basis import FourierBasis as FourierBasis
 from ._gini import gini as gini
 from ._group import FiniteGroup as FiniteGroup
+from ._group_basis import GroupBasis as GroupBasis
+from ._irrep import Irrep as Irrep
+from ._irreps import character_table as character_table
+from ._irreps import irreps as irreps
 from ._subgroups import Subgroup as Subgroup
 from ._units import powers_of_primitive_root as powers_of_primitive_root
 from ._units import primitive_root as primitive_root

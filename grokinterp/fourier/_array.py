@@ -95,23 +95,23 @@ def axis_index(x: Array, axis: Integer) -> int:
     return index % len(shape)
 
 
-def axis_of_length(x: Array, axis: Integer, n: int) -> int:
-    """The axis counted from the front, when it holds a function on Z_n."""
+def axis_of_length(x: Array, axis: Integer, n: int, group: str) -> int:
+    """The axis counted from the front, when it holds a function on the group of that name and order."""
     index = axis_index(x, axis)
     length = x.shape[index]
     if length != n:
         raise GrokinterpError(
             f"axis {shown(axis)} of an array of shape {tuple(x.shape)} has length {length}: needs length "
-            f"n = {n}; choose another axis or slice this one to the {n} elements of Z_{n}"
+            f"n = {n}; choose another axis or slice this one to the {n} elements of {group}"
         )
     return index
 
 
-def grid_axes(x: Array, axes: Axes, n: int) -> tuple[int, int]:
-    """The two axes counted from the front, when they are different and span the grid Z_n × Z_n."""
+def grid_axes(x: Array, axes: Axes, n: int, group: str) -> tuple[int, int]:
+    """The two axes counted from the front, when they are different and span the grid of pairs of elements."""
     if not isinstance(axes, tuple | list) or len(axes) != 2:
         raise GrokinterpError(f"axes = {shown(axes)}: needs a pair of axes, for a and for b; give e.g. axes=(0, 1)")
-    a, b = (axis_of_length(x, axis, n) for axis in axes)
+    a, b = (axis_of_length(x, axis, n, group) for axis in axes)
     if a == b:
         raise GrokinterpError(
             f"axes = {shown(axes)} name one axis of shape {tuple(x.shape)} twice: needs two different axes, "

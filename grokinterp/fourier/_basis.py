@@ -5,28 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from array_api_compat import device
 from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
 
-from ._array import (
-    Array,
-    Axes,
-    Integer,
-    Integers,
-    Order,
-    axis_of_length,
-    grid_axes,
-    integer,
-    real_array,
-    shown,
-)
-from ._transform import along, by_frequency, coefficients, reflected, sums_over_pairs, values
+from ._array import Array, Axes, Integer, Namespace, Order, integer, real_array, shown
+from ._group import FiniteGroup
+from ._irrep_basis import IrrepBasis
+from ._transform import by_frequency, coefficients, reflected, sums_over_pairs, values
 
 
 @dataclass(frozen=True)
-class FourierBasis:
+class FourierBasis(IrrepBasis):
     """The orthonormal real Fourier basis of the functions on Z_n: const, cos 1, sin 1, cos 2, sin 2, …
 
     With w = 2πk/n, the rows are 1/√n, √(2/n) cos(wx) and √(2/n) sin(wx) for 0 < k < n/2, and for even n the
@@ -112,90 +102,63 @@ class FourierBasis:
         matrix.setflags(write=False)
         return matrix
 
-    def transform(self, x: Array, axis: Integer = -1) -> Float[Array, "..."]:
-        """The coefficients Σ_j row[j] x[j] along an axis of length n, which counts the rows in the result.
+    @cached_property
+    def irrep_names(self) -> tuple[str, ...]:
+        """The irreps of Z_n by frequency.
 
-        >>> FourierBasis(4).transform([1, 2, 1, 0]).round(3).tolist()  # 1 + sin(2πx/4)
-        [2.0, 0.0, 1.414, 0.0]
+        >>> FourierBasis(5).irrep_names
+        ('0', '1', '2')
         """
-        xp, x = real_array(x)
-        return along(xp, coefficients, x, axis_of_length(x, axis, self.n))
+        return tuple(map(str, (0, *self.frequencies)))
 
-    def inverse(self, coefficients: Array, axis: Integer = -1) -> Float[Array, "..."]:
-        """The function Σ_row coefficient · row with these coefficients along an axis: undoes `transform`.
+    @cached_property
+    def dimensions(self) -> tuple[int, ...]:
+        """2 for a frequency with cosine and sine, 1 for the constant and the Nyquist frequency.
 
-        >>> FourierBasis(4).inverse([2, 0, 0, 0]).tolist()
-        [1.0, 1.0, 1.0, 1.0]
+        >>> FourierBasis(6).dimensions
+        (1, 2, 2, 1)
         """
-        xp, c = real_array(coefficients, "coefficients")
-        return along(xp, values, c, axis_of_length(c, axis, self.n))
+        return tuple(len(self.rows(k)) for k in (0, *self.frequencies))
 
-    def transform_2d(self, x: Array, axes: Axes = (0, 1)) -> Float[Array, "..."]:
-        """The coefficients on the products row_i[a] row_j[b], along two axes of length n.
+    @cached_property
+    def commutant_dimensions(self) -> tuple[int, ...]:
+        """The same as `dimensions`: the rotations of a plane are the complex numbers of modulus 1."""
+        return self.dimensions
 
-        >>> basis = FourierBasis(5)
-        >>> int(basis.transform_2d(np.outer(basis.matrix[1], basis.matrix[4])).argmax())  # 5 · 1 + 4
-        9
+    @cached_property
+    def group(self) -> FiniteGroup:
+        """Z_n with the table of its sums, built when asked for."""
+        return FiniteGroup.cyclic(self.n)
+
+    @cached_property
+    def characters(self) -> Float[np.ndarray, "irrep {self.n}"]:
+        """For each frequency 2 cos(wx), but 1 for the constant and (−1)^x for the Nyquist row; read-only.
+
+        >>> FourierBasis(3).characters.round(6).tolist()
+        [[1.0, 1.0, 1.0], [2.0, -1.0, -1.0]]
         """
-        _, x = real_array(x)
-        a, b = grid_axes(x, axes, self.n)
-        return self.transform(self.transform(x, a), b)
+        cosines = self.matrix[[self.rows(k)[0] for k in (0, *self.frequencies)]]
+        characters = cosines * np.sqrt(self.n * np.array(self.dimensions))[:, None]
+        characters.setflags(write=False)
+        return characters
 
-    def inverse_2d(self, coefficients: Array, axes: Axes = (0, 1)) -> Float[Array, "..."]:
-        """The function on the grid with these coefficients along two axes: undoes `transform_2d`.
+    @property
+    def _group_name(self) -> str:
+        return f"Z_{self.n}"
 
-        >>> FourierBasis(2).inverse_2d([[2, 0], [0, 0]]).round(6).tolist()
-        [[1.0, 1.0], [1.0, 1.0]]
-        """
-        _, c = real_array(coefficients, "coefficients")
-        a, b = grid_axes(c, axes, self.n)
-        return self.inverse(self.inverse(c, a), b)
+    @property
+    def _product_table(self) -> np.ndarray:
+        a = np.arange(self.n)
+        return (a[:, None] + a) % self.n
 
-    def power(self, x: Array, axis: Integer = -1) -> Float[Array, "..."]:
-        """The squared norm of each frequency's part of x: the axis now counts the frequencies 0, …, n//2.
+    def _coefficients(self, xp: Namespace, x: Array) -> Array:
+        return coefficients(xp, x)
 
-        It adds up to Σ x² along the axis (Parseval).
+    def _values(self, xp: Namespace, c: Array) -> Array:
+        return values(xp, c)
 
-        >>> FourierBasis(4).power([1, 0, -1, 0]).round(6).tolist()
-        [0.0, 2.0, 0.0]
-        """
-        xp, x = real_array(x)
-        index = axis_of_length(x, axis, self.n)
-        c = along(xp, coefficients, x, index)
-        return along(xp, by_frequency, c * c, index)
-
-    def power_2d(self, x: Array, axes: Axes = (0, 1)) -> Float[Array, "..."]:
-        """The squares of `transform_2d`, summed over each block (frequency of a, frequency of b).
-
-        Both axes now have length n//2 + 1, and all blocks together add up to Σ x² over the grid.
-
-        >>> FourierBasis(4).power_2d([[1, 0, -1, 0]] * 4).round(6).tolist()  # does not depend on a
-        [[0.0, 8.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
-        """
-        xp, c = real_array(self.transform_2d(x, axes))
-        a, b = grid_axes(c, axes, self.n)
-        return along(xp, by_frequency, along(xp, by_frequency, c * c, a), b)
-
-    def project(self, x: Array, irreps: Integers, axis: Integer = -1) -> Float[Array, "..."]:
-        """The orthogonal projection of x on the named frequencies (0 is the constant) along an axis.
-
-        >>> FourierBasis(4).project([4.0, 2.0, 0.0, 2.0], [0]).tolist()
-        [2.0, 2.0, 2.0, 2.0]
-        """
-        try:
-            named = list(irreps)
-        except TypeError as error:
-            raise GrokinterpError(
-                f"irreps = {shown(irreps)}: needs several integers; give a list, e.g. [0, 5]"
-            ) from error
-        kept = np.zeros(self.n)
-        for frequency in named:
-            kept[list(self.rows(frequency))] = 1
-        xp, x = real_array(x)
-        index = axis_of_length(x, axis, self.n)
-        c = coefficients(xp, xp.moveaxis(x, index, -1))
-        mask = xp.asarray(kept, dtype=c.dtype, device=device(c))
-        return xp.moveaxis(values(xp, c * mask), -1, index)
+    def _by_irrep(self, xp: Namespace, squares: Array) -> Array:
+        return by_frequency(xp, squares)
 
     def sum_directions(self, frequency: Integer) -> Float[np.ndarray, "r {self.n} {self.n}"]:
         """The unit vectors over the grid proportional to cos w(a+b) and sin w(a+b), w = 2πk/n, as float64.
@@ -207,8 +170,7 @@ class FourierBasis:
         >>> FourierBasis(3).sum_directions(0).round(3).tolist()
         [[[0.333, 0.333, 0.333], [0.333, 0.333, 0.333], [0.333, 0.333, 0.333]]]
         """
-        a = np.arange(self.n)
-        return self._directions(frequency, (a[:, None] + a) % self.n)
+        return self._directions(frequency, self._product_table)
 
     def difference_directions(self, frequency: Integer) -> Float[np.ndarray, "r {self.n} {self.n}"]:
         """The unit vectors over the grid proportional to cos w(a−b) and sin w(a−b), as `sum_directions`.
@@ -218,9 +180,6 @@ class FourierBasis:
         """
         a = np.arange(self.n)
         return self._directions(frequency, (a[:, None] - a) % self.n)
-
-    def _directions(self, frequency: Integer, point: np.ndarray) -> np.ndarray:
-        return self.matrix[list(self.rows(frequency))][:, point] / math.sqrt(self.n)
 
     def fold_sums(self, x: Array, axes: Axes = (0, 1)) -> Float[Array, "..."]:
         """The function s ↦ (1/√n) Σ_{a+b=s} x[a, b] on Z_n: the part of x that depends on a + b alone.
@@ -245,7 +204,7 @@ class FourierBasis:
 
     def _fold(self, x: Array, axes: Axes, *, negate_b: bool) -> Array:
         xp, x = real_array(x)
-        a, b = grid_axes(x, axes, self.n)
+        a, b = self._grid(x, axes)
         x = xp.moveaxis(x, (a, b), (-2, -1))
         folded = sums_over_pairs(xp, reflected(xp, x) if negate_b else x)
         # Taking out an axis before a moves the place of a one to the front.
