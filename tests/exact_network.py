@@ -14,14 +14,15 @@ from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
 
 
-def exact_snapshot(p: int, logits: np.ndarray | None = None, operation: str = "add") -> Snapshot:
-    """A network whose answer logits over all pairs are `logits` (float32)."""
-    task = Task(TaskConfig(p=p, operation=operation, train_fraction=0.5))
-    table = np.zeros((p * p, p)) if logits is None else logits
+def exact_snapshot(task: int | Task, logits: np.ndarray | None = None, operation: str = "add") -> Snapshot:
+    """A network for a task, or for `operation` mod p, whose answer logits over all pairs are `logits` (float32)."""
+    task = task if isinstance(task, Task) else Task(TaskConfig(p=task, operation=operation, train_fraction=0.5))
+    p, out, pairs = task.n_symbols, task.n_answers, task.n_pairs
+    table = np.zeros((pairs, out)) if logits is None else logits
     token, position, copy_a, copy_b, output = 0, p + 1, p + 4, 2 * p + 4, 3 * p + 4
     d_head = (4 * p + 4 + 1) // 2
     d_model = 2 * d_head
-    config = ModelConfig(n_heads=2, d_head=d_head, d_model=d_model, d_mlp=p * p, outputs="answers")
+    config = ModelConfig(n_heads=2, d_head=d_head, d_model=d_model, d_mlp=pairs, outputs="answers")
     weights = {name: torch.zeros(shape) for name, shape in weight_shapes(config, task).items()}
     weights["embed.W_E"][range(p + 1), range(token, token + p + 1)] = 1.0
     weights["pos_embed.W_pos"][range(3), range(position, position + 3)] = 1.0
@@ -36,8 +37,8 @@ def exact_snapshot(p: int, logits: np.ndarray | None = None, operation: str = "a
         weights[block + "mlp.W_in"][copy_a + i, pair] = 1.0
         weights[block + "mlp.W_in"][copy_b + j, pair] = 1.0
     weights[block + "mlp.b_in"].fill_(-1.0)
-    weights[block + "mlp.W_out"][:, output : output + p] = torch.from_numpy(table).float()
-    weights["unembed.W_U"][range(output, output + p), range(p)] = 1.0
+    weights[block + "mlp.W_out"][:, output : output + out] = torch.from_numpy(table).float()
+    weights["unembed.W_U"][range(output, output + out), range(out)] = 1.0
     return Snapshot(step=0, task=task, config=config, weights=weights)
 
 

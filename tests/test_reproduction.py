@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from grokinterp.analysis import ProgressMeasures, all_frequencies, sums_of_squared_weights
+from grokinterp.analysis import ProgressMeasures, sums_of_squared_weights
 
 KEYS = (14, 35, 41, 42, 52)
 
@@ -39,7 +39,7 @@ def test_the_grown_network_has_the_published_measures(mainline, published):
     snapshot = mainline.snapshot(20_000)
     measures = ProgressMeasures.of(snapshot)
     assert measures.restricted(KEYS) == pytest.approx(5.1e-8, rel=0.15)
-    assert measures.excluded(all_frequencies(113)) == pytest.approx(5.88, rel=0.05)
+    assert measures.excluded(measures.irreps) == pytest.approx(5.88, rel=0.05)
     total = sum(sums_of_squared_weights(snapshot.weights).values())
     assert total == pytest.approx(964, rel=0.03)
     steps, values = np.array(published["sum_sq_weight_total"]["total"]).T

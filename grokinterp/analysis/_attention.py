@@ -7,25 +7,29 @@ from jaxtyping import Float
 
 from grokinterp.runs import Snapshot
 
-from ._neurons import BestFrequencies, best_frequencies
+from ._components import Places
+from ._neurons import BestIrreps, best_irreps
 
 
 @dataclass(frozen=True, eq=False)
 class AttentionSummary:
-    """Attention of the last layer from `=`, over all p² pairs.
+    """Attention of the last layer from `=`, over all pairs.
 
-    - `mean`: per head, the mean attention to a, b and `=`.
-    - `to_a`, `to_b`: per head, the frequency whose 3×3 block explains most of the attention to a (to b) as a function
-      of (a, b), and how much of its variance.
+    - `to_a`, `to_b`: per head, the irrep (frequency) whose block explains most of the attention to a (to b) as a
+      function of (a, b), and how much of its variance.
     """
 
-    mean: Float[np.ndarray, "head pos"]
-    to_a: BestFrequencies
-    to_b: BestFrequencies
+    to_a: BestIrreps
+    to_b: BestIrreps
+
+
+def mean_attention(snapshot: Snapshot) -> Float[np.ndarray, "head pos"]:
+    """Per head of the last layer, the mean attention from `=` to a, b and `=` (`task.positions`)."""
+    return snapshot.pattern.mean(axis=0, dtype=np.float64)
 
 
 def attention(snapshot: Snapshot) -> AttentionSummary:
     """Summarise the attention pattern (Nanda et al. 2023, §4.1: each head computes with one key frequency)."""
-    pattern, p = snapshot.pattern, snapshot.task.p
-    to_a, to_b = (best_frequencies(pattern[:, :, position], p) for position in (0, 1))
-    return AttentionSummary(mean=pattern.mean(axis=0, dtype=np.float64), to_a=to_a, to_b=to_b)
+    places, positions = Places.of(snapshot.task), snapshot.task.positions
+    to_a, to_b = (best_irreps(snapshot.pattern[:, :, positions.index(name)], places) for name in ("a", "b"))
+    return AttentionSummary(to_a, to_b)

@@ -1,65 +1,138 @@
-"""The parts of the logits that depend on the answer alone, as p×p tables.
+"""The parts of the logits that depend on the answer alone, as tables with a row per element of the task's group.
 
-Projecting the p² logit rows on cos(w_k(a+b)) and sin(w_k(a+b)) gives the same row for all p pairs with the same
-sum. So the projection is found from the mean row per sum, M[s, c] = mean over a+b=s of L[ab, c], by keeping frequency
-k along s: P_k L[ab, c] = keep_k(M)[a+b, c]. A table stands for [p², p] logits at a p-th of their size, no p³ cube is
-built, and a task other than addition only changes which pairs share an answer.
+Projecting the logit rows of all pairs on functions of the answer gives the same row for all pairs with the same answer.
+So the projection on an irrep ρ (for Z_p: on cos and sin of a frequency) is found from the mean row per answer,
+M[s, c] = mean over the pairs with answer s of L[ab, c], by projecting along s: P_ρ L[ab, c] = (P_ρ M)[answer(ab), c]. A
+table stands for [n², n] logits at an n-th of their size, no n³ cube is built, and what the task computes only changes
+which pairs share an answer. Where some answers have more pairs than others, every answer counts alike.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from grokinterp.fourier import FourierBasis
-from grokinterp.tasks import Task
+from grokinterp.errors import GrokinterpError
+from grokinterp.tasks import Structure, Task
 
-Table = Float[np.ndarray, "p p"]
-
-
-def pairs_by_answer(task: Task) -> Int[np.ndarray, "p nth"]:
-    """Row s: the p pairs whose answer is s; a ValueError if the answers do not each occur p times."""
-    if not (np.bincount(task.answers, minlength=task.p) == task.p).all():
-        raise ValueError(f"{task.name}: its answers do not each occur p = {task.p} times")
-    return np.argsort(task.answers, kind="stable").reshape(task.p, task.p)
+Table = Float[np.ndarray, "n answer"]
 
 
-def mean_by_answer(values: Float[np.ndarray, "pair column"], task: Task) -> Float[np.ndarray, "p column"]:
-    """M[s] = mean of the rows whose pair has the answer s, in float64."""
-    means = np.zeros((task.p, values.shape[1]))
-    for nth_pairs in pairs_by_answer(task).T:  # Adding p slices keeps the working set small.
-        means += values[nth_pairs]
-    return means / task.p
+def structure_needed(task: Task) -> Structure:
+    """The task's structure, or an error that says that there is none to read the network in."""
+    if task.structure is None:
+        raise GrokinterpError(
+            f"{task.name}: no group is known in which its answers lie, so there are no frequencies or irreps to read; "
+            "give a task on residues or on a group, or a table that is a group's"
+        )
+    return task.structure
 
 
-def answer_component(means: Float[np.ndarray, "p column"], frequencies: Iterable[int]) -> Float[np.ndarray, "p column"]:
-    """Σ_k P_k, the projection on cos and sin of w_k·answer, summed over `frequencies` (Nanda et al. 2023, §5.1)."""
-    return FourierBasis(len(means)).project(means, tuple(frequencies), axis=0)
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the pairs of a task stand in its group.
+
+    - `element`: per pair, the element of its answer; −1 where the answer has none.
+    - `grid`: the pair (g, h) of inputs for all elements g, h of the group.
+    """
+
+    task: Task
+    structure: Structure
+
+    @classmethod
+    def of(cls, task: Task) -> "Places":
+        return cls(task, structure_needed(task))
+
+    @cached_property
+    def element(self) -> Int[np.ndarray, " pair"]:
+        place = np.full(self.task.n_answers, -1)
+        place[self.structure.outputs] = np.arange(self.structure.n)
+        return place[self.task.answers]
+
+    @cached_property
+    def grid(self) -> Int[np.ndarray, "n n"]:
+        number = np.full(self.task.table.shape, -1)
+        number[tuple(self.task.pairs.T)] = np.arange(self.task.n_pairs)
+        return number[np.ix_(self.structure.inputs_a, self.structure.inputs_b)]
+
+    @cached_property
+    def counts(self) -> Int[np.ndarray, " n"]:
+        """How many pairs have each answer."""
+        return np.bincount(self.element[self.element >= 0], minlength=self.structure.n)
+
+    @cached_property
+    def answered(self) -> Int[np.ndarray, " answered"]:
+        """The elements that are the answer of some pair."""
+        return np.flatnonzero(self.counts)
+
+    @cached_property
+    def by_answer(self) -> Int[np.ndarray, "answered nth"]:
+        """A row per answered element: its pairs, the first repeated where others have more."""
+        pairs = np.argsort(self.element, kind="stable")[np.count_nonzero(self.element < 0) :]
+        ends = np.cumsum(self.counts[self.answered])
+        starts = ends - self.counts[self.answered]
+        nth = starts[:, None] + np.arange(self.counts.max())
+        return pairs[np.where(nth < ends[:, None], nth, starts[:, None])]
+
+    @cached_property
+    def weights(self) -> Float[np.ndarray, " pair"] | None:
+        """n / (pairs with the same answer), so that every answer counts alike; 0 for a pair without a place.
+
+        None where all pairs count 1.
+        """
+        if (self.element >= 0).all() and (self.counts == self.structure.n).all():
+            return None
+        weights = self.structure.n / np.maximum(self.counts, 1)
+        return np.where(self.element >= 0, weights[self.element], 0.0)
 
 
-def cosine_component(means: Table, frequencies: Iterable[int]) -> Table:
-    """Σ_k v_k C_k with C_k = cos(w_k(answer − c)) as unit vector over the p³ cube and v_k = ⟨C_k, L⟩."""
-    p = len(means)
-    basis = FourierBasis(p)
-    by_difference = mean_by_difference(means)
-    coefficients = basis.transform(by_difference)
-    cosines = np.zeros_like(coefficients)
-    for frequency in frequencies:
-        row = basis.rows(frequency)[0]
-        cosines[row] = coefficients[row]
-    s, c = np.indices((p, p))
-    return basis.inverse(cosines)[(s - c) % p]
+def mean_by_answer(values: Float[np.ndarray, "pair column"], places: Places) -> Float[np.ndarray, "n column"]:
+    """M[s] = mean of the rows whose pair has the answer s, in float64; the mean of the others where no pair has."""
+    counts = places.counts[places.answered]
+    means = np.zeros((len(counts), values.shape[1]))
+    for nth, pairs in enumerate(places.by_answer.T):  # Adding slices keeps the working set small.
+        if nth < counts.min():
+            means += values[pairs]
+        else:
+            means[counts > nth] += values[pairs[counts > nth]]
+    means /= counts[:, None]
+    if len(counts) == places.structure.n:
+        return means
+    every = np.tile(means.mean(axis=0), (places.structure.n, 1))
+    every[places.answered] = means
+    return every
 
 
-def cosine_coefficients(means: Table) -> Float[np.ndarray, " freq"]:
-    """v_k = ⟨C_k, L⟩ for k = 0 … ⌊p/2⌋, from the mean rows: v_k = p · (coefficient k of the mean over answer − c)."""
-    p = len(means)
-    basis = FourierBasis(p)
-    coefficients = p * basis.transform(mean_by_difference(means))
-    return np.array([coefficients[basis.rows(k)[0]] for k in range(p // 2 + 1)])
+def answer_component(
+    means: Float[np.ndarray, "n column"], irreps: Iterable[int], structure: Structure
+) -> Float[np.ndarray, "n column"]:
+    """Σ_ρ P_ρ, the projection on the functions of the answer that belong to `irreps`.
+
+    For Z_p these are cos and sin of w_k·answer (Nanda et al. 2023, §5.1).
+    """
+    return structure.basis.project(means, tuple(irreps), axis=0)
 
 
-def mean_by_difference(means: Table) -> Float[np.ndarray, " p"]:
-    """D[d] = mean over s of M[s, s − d]."""
-    s, d = np.indices(means.shape)
-    return means[s, (s - d) % len(means)].mean(axis=0)
+def character_component(means: Table, irreps: Iterable[int], structure: Structure) -> Table:
+    """Σ_ρ v_ρ C_ρ with C_ρ = χ_ρ(answer · c⁻¹) as unit vector over the n³ cube and v_ρ = ⟨C_ρ, L⟩.
+
+    For Z_p, C_k = cos(w_k(answer − c)). Answers outside the group have no part in it.
+    """
+    chosen = structure.basis.class_functions[list(irreps)]
+    values = (chosen @ mean_by_quotient(means, structure)) @ chosen
+    component = np.zeros_like(means)
+    component[:, structure.outputs] = values[structure.quotients]
+    return component
+
+
+def character_coefficients(means: Table, structure: Structure) -> Float[np.ndarray, " irrep"]:
+    """v_ρ = ⟨C_ρ, L⟩ for every irrep: n times the mean over answer · c⁻¹ on the unit character."""
+    return structure.n * (structure.basis.class_functions @ mean_by_quotient(means, structure))
+
+
+def mean_by_quotient(means: Table, structure: Structure) -> Float[np.ndarray, " n"]:
+    """D[g] = mean over all s, c with s · c⁻¹ = g of M[s, c]; for Z_p over answer − c = g."""
+    in_group = means[:, structure.outputs]
+    return in_group[np.arange(structure.n)[:, None], structure.partners].mean(axis=0)

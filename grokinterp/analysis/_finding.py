@@ -7,69 +7,122 @@ from grokinterp.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
     from ._analyze import Report
+    from ._circuit import Circuit
 
 # The network is said to add on circles if keeping only the key frequencies keeps its answers, and these make up most of
-# its logits. Both are stated with their numbers beside the claim.
+# its logits. Both are stated with their numbers beside the claim. Characters of other groups need not make up most of
+# the logits: within an irrep there are other functions that are largest at the answer.
 MOST = 0.5
 GENERALISED = 0.99
 
 
 def finding(report: "Report") -> list[str]:
     """A headline and the sentences that support it, each with its numbers."""
-    final, task = report.final, report.run.task
-    keys = report.key_frequencies
-    circles = (
-        final["test_accuracy"] >= GENERALISED
+    circuit = report.in_group
+    explained = circuit is not None and _explains(report, circuit)
+    sentences = [_explained_headline(report, circuit) if circuit and explained else _headline(report, circuit)]
+    if circuit and explained:
+        sentences += _support(report, circuit)
+    if circuit and not circuit.keys:
+        control, logits, plural = circuit.found.control, circuit.logits, _plural(circuit)
+        sentences.append(
+            f"No {circuit.structure.irrep_word} explains more of its logits than chance does: all {plural} together "
+            f"explain {percent(logits.variance_explained_by_all)} of their variance, and {percent(control.share)} "
+            f"where the answers are relabelled at random."
+        )
+    if circuit is None:
+        sentences.append(
+            "No group is known in which its answers lie, so there are no frequencies or irreps to look for."
+        )
+    return sentences + _history(report)
+
+
+def _explains(report: "Report", circuit: "Circuit") -> bool:
+    final = report.final
+    return (
+        bool(circuit.keys)
+        and final["test_accuracy"] >= GENERALISED
         and final["restricted_accuracy"] >= GENERALISED
-        and report.logits.variance_explained >= MOST
+        and (circuit.logits.variance_explained >= MOST or not circuit.structure.is_cyclic)
     )
-    if circles:
-        frequencies = f"key {'frequency' if len(keys) == 1 else 'frequencies'} {listed(keys)}"
-        headline = (
-            f"This network {task.operation.verb} on {counted(len(keys), 'circle')}: {frequencies} of {task.name}."
+
+
+def _plural(circuit: "Circuit") -> str:
+    return "frequencies" if circuit.structure.is_cyclic else "irreps"
+
+
+def _explained_headline(report: "Report", circuit: "Circuit") -> str:
+    task, keys = report.run.task, circuit.key_names
+    named = f"key {circuit.structure.irrep_word if len(keys) == 1 else _plural(circuit)} {listed(keys)} of {task.name}"
+    where = f"on {counted(len(keys), 'circle')}" if circuit.structure.is_cyclic else f"in {counted(len(keys), 'irrep')}"
+    return f"This network {task.verb} {where}: {named}."
+
+
+def _headline(report: "Report", circuit: "Circuit | None") -> str:
+    final, guess = report.final, percent(1 / report.run.task.n_answers)
+    if final["test_accuracy"] >= GENERALISED and circuit:
+        means = "circles" if circuit.structure.is_cyclic else "irreps"
+        return (
+            f"This network has generalised, but not by {means} this analysis can see: "
+            f"{counted(len(circuit.keys), circuit.structure.irrep_word)} explain "
+            f"{percent(circuit.logits.variance_explained)} of its logits and alone give "
+            f"{percent(final['restricted_accuracy'])} of the answers."
         )
-    elif final["test_accuracy"] >= GENERALISED:
-        headline = (
-            f"This network has generalised, but not by circles this analysis can see: "
-            f"{counted(len(keys), 'frequency')} explain {percent(report.logits.variance_explained)} of its "
-            f"logits and alone give {percent(final['restricted_accuracy'])} of the answers."
-        )
-    elif final["train_accuracy"] >= GENERALISED and final["test_accuracy"] >= MOST:
-        headline = (
+    if final["test_accuracy"] >= GENERALISED:
+        return f"This network has generalised: it answers {percent(final['test_accuracy'])} of the unseen pairs."
+    if final["train_accuracy"] >= GENERALISED and final["test_accuracy"] >= MOST:
+        return (
             f"This network has memorised its training pairs and is about to generalise: it answers "
-            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {percent(1 / task.p)}."
+            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {guess}."
         )
-    elif final["train_accuracy"] >= GENERALISED:
-        headline = (
+    if final["train_accuracy"] >= GENERALISED:
+        return (
             f"This network has memorised its training pairs and not generalised: it answers "
-            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {percent(1 / task.p)}."
+            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {guess}."
         )
-    else:
-        headline = (
-            f"This network has not learned its training pairs: it answers {percent(final['train_accuracy'])} of them "
-            f"and {percent(final['test_accuracy'])} of the unseen ones; guessing gives {percent(1 / task.p)}."
-        )
-    sentences = [headline]
-    if circles:
-        sentences += _circles(report)
-    sentences += _history(report)
+    return (
+        f"This network has not learned its training pairs: it answers {percent(final['train_accuracy'])} of them "
+        f"and {percent(final['test_accuracy'])} of the unseen ones; guessing gives {guess}."
+    )
+
+
+def _support(report: "Report", circuit: "Circuit") -> list[str]:
+    final, structure = report.final, circuit.structure
+    neurons = len(circuit.neurons.irrep)
+    clustered = sum(len(members) for members in circuit.neurons.clusters().values())
+    sentences = [
+        _what_the_logits_are(circuit),
+        f"Kept alone, these {_plural(circuit)} give a loss of {number(final['restricted_loss'])} on all pairs (the "
+        f"whole network: {number(final['all_loss'])}). Without them the loss on the training pairs is "
+        f"{number(final['excluded_loss'])} instead of {number(final['train_loss'])}; a uniform guess has "
+        f"{math.log(report.run.task.n_answers):.2f}.",
+        f"{clustered} of {neurons} neurons compute with a single {structure.irrep_word} (≥ 85 % of their variance).",
+    ]
+    if circuit.cosets:
+        of_a, of_b = (int(side.is_coset_neuron.sum()) for side in circuit.cosets)
+        sentences.append(f"Cosets of a subgroup tell most of the input from a to {of_a} neurons, and from b to {of_b}.")
     return sentences
 
 
-def _circles(report: "Report") -> list[str]:
-    final, task = report.final, report.run.task
-    neurons = len(report.neurons.frequency)
-    clustered = sum(len(members) for members in report.neurons.clusters().values())
-    return [
-        f"At each key frequency k it turns a and b into angles 2πka/{task.p} and 2πkb/{task.p} and answers where the "
-        f"cosines cos(2πk(a {task.operation.sign} b − c)/{task.p}) agree: together these make up "
-        f"{percent(report.logits.variance_explained)} of the variance of its logits.",
-        f"Kept alone, these frequencies give a loss of {number(final['restricted_loss'])} on all pairs (the whole "
-        f"network: {number(final['all_loss'])}). Without them the loss on the training pairs is "
-        f"{number(final['excluded_loss'])} instead of {number(final['train_loss'])}; a uniform guess has "
-        f"{math.log(task.p):.2f}.",
-        f"{clustered} of {neurons} neurons compute with a single frequency (≥ 85 % of their variance).",
-    ]
+def _what_the_logits_are(circuit: "Circuit") -> str:
+    structure, explained = circuit.structure, percent(circuit.logits.variance_explained)
+    if not structure.is_cyclic:
+        return (
+            f"At each key irrep ρ its logits follow the character χ_ρ({structure.combination} · c⁻¹), which is largest "
+            f"where c is the answer: together these make up {explained} of the variance of its logits, and all irreps "
+            f"{percent(circuit.found.control.share)} where the answers are relabelled at random."
+        )
+    a, b, c = (structure.symbol.format(x=name) for name in "abc")
+    angles = f"turns a and b into angles 2πk{_of(a)}/{structure.n} and 2πk{_of(b)}/{structure.n} and "
+    return (
+        f"At each key frequency k it {angles if structure.is_product else ''}answers where the "
+        f"cosines cos(2πk({structure.combination} − {c})/{structure.n}) agree: together these make up "
+        f"{explained} of the variance of its logits."
+    )
+
+
+def _of(symbol: str) -> str:
+    return symbol if len(symbol) == 1 else f"·{symbol}"
 
 
 def _history(report: "Report") -> list[str]:

@@ -1,4 +1,9 @@
-"""The structure of the neuron-logit map: W_L ≈ Σ_k cos(w_k c) u_kᵀ + sin(w_k c) v_kᵀ (Nanda et al. 2023, §4.2)."""
+"""The structure of the neuron-logit map: W_L ≈ Σ_ρ over its key irreps' rows (Nanda et al. 2023, §4.2).
+
+For frequency k of Z_p these are W_L ≈ Σ_k cos(w_k c) u_kᵀ + sin(w_k c) v_kᵀ. For any group, the logits are a character
+χ_ρ(ab·c⁻¹) = Σ_ij ρ_ij(ab) ρ_ij(c) if the neurons hold every ρ_ij(ab) and W_L carries each to its own ρ_ij(c), and no
+other: the map in the representation basis is then a multiple of the identity (Chughtai et al. 2023, appendix).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,21 +11,46 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from grokinterp.fourier import FourierBasis
 from grokinterp.runs import Snapshot
+
+from ._components import Places, mean_by_answer
+
+
+@dataclass(frozen=True, eq=False)
+class RepresentationMap:
+    """The map of one irrep from the functions of the answer in the neurons to those of c in the logits.
+
+    - `matrix`: entry [i, j] is what basis row i of the answer gives to basis row j of c.
+    - `scale`: the multiple of the identity nearest to it; `identity_share`: its share of ‖matrix‖²_F.
+    """
+
+    matrix: Float[np.ndarray, "row row"]
+    scale: float
+    identity_share: float
+
+    @classmethod
+    def of(cls, matrix: Float[np.ndarray, "row row"]) -> "RepresentationMap":
+        """
+        >>> RepresentationMap.of(np.array([[3.0, 0.0], [4.0, 3.0]])).identity_share.__round__(3)
+        0.529
+        """
+        squared = float((matrix**2).sum())
+        share = float(np.trace(matrix) ** 2 / (len(matrix) * squared)) if squared > 0 else 0.0
+        return cls(matrix, float(np.trace(matrix) / len(matrix)), share)
 
 
 @dataclass(frozen=True, eq=False)
 class LogitMap:
-    """How far W_L consists of the key frequencies' rows, and whether those read what they should.
+    """How far W_L consists of the key irreps' rows, and whether those read what they should.
 
-    - `rank`: number of key rows (two per frequency, one for the Nyquist frequency of an even p).
+    - `rank`: number of key rows (for Z_p two per frequency, one for the Nyquist frequency of an even p).
     - `residual_fraction`: ‖W_L − its key rows‖_F / ‖W_L‖_F.
     - `singular_values`: of W_L.
-    - `directions`: frequency → [u_k, v_k], the rows of F W_L (unnormalised).
-    - `variance_explained`: frequency → share of the variance over all pairs of u_k·neurons(a, b) that is
-      cos w_k·answer, and of v_k·neurons that is sin w_k·answer.
-    - `norm_by_cluster`: frequency → cluster → share of ‖u_k‖² + ‖v_k‖² in that cluster's neurons (0 = unclustered).
+    - `directions`: irrep → the rows of F W_L (unnormalised); [u_k, v_k] for frequency k.
+    - `variance_explained`: irrep → for every row, the share of the variance over all pairs of row·neurons(a, b) that is
+      the row's own function of the answer (cos w_k·answer for u_k, sin w_k·answer for v_k).
+    - `norm_by_cluster`: irrep → cluster → share of the rows' squared norm in that cluster's neurons (0 = unclustered).
+    - `representation`: irrep → the map in the representation basis.
     """
 
     rank: int
@@ -29,33 +59,42 @@ class LogitMap:
     directions: dict[int, Float[np.ndarray, "row d_mlp"]]
     variance_explained: dict[int, list[float]]
     norm_by_cluster: dict[int, dict[int, float]]
+    representation: dict[int, RepresentationMap]
 
 
-def logit_map(snapshot: Snapshot, key_frequencies: tuple[int, ...], clusters: Mapping[int, list[int]]) -> LogitMap:
-    """Take W_L apart by the key frequencies, with the u_k, v_k check on the activations."""
-    W_L, task = snapshot.W_L, snapshot.task
-    basis = FourierBasis(task.p)
+def logit_map(snapshot: Snapshot, keys: tuple[int, ...], clusters: Mapping[int, list[int]]) -> LogitMap:
+    """Take W_L apart by the key irreps, with the check on the activations of what each row reads."""
+    places = Places.of(snapshot.task)
+    structure, basis = places.structure, places.structure.basis
+    W_L = snapshot.W_L[structure.outputs]
     coefficients = basis.transform(W_L, axis=0)
-    directions = {k: coefficients[list(basis.rows(k))] for k in key_frequencies}
-    residual = W_L - basis.project(W_L, key_frequencies, axis=0)
+    directions = {irrep: coefficients[list(basis.rows(irrep))] for irrep in keys}
+    residual = W_L - basis.project(W_L, keys, axis=0)
+    answers = basis.transform(mean_by_answer(snapshot.neurons, places), axis=0)
+    norm = float(np.linalg.norm(W_L)) or 1.0
     return LogitMap(
         rank=sum(len(rows) for rows in directions.values()),
-        residual_fraction=float(np.linalg.norm(residual) / np.linalg.norm(W_L)),
+        residual_fraction=float(np.linalg.norm(residual)) / norm,
         singular_values=np.linalg.svd(W_L, compute_uv=False),
         directions=directions,
-        variance_explained={k: _variance_explained(snapshot, basis, k, rows) for k, rows in directions.items()},
-        norm_by_cluster={k: _norm_by_cluster(rows, clusters) for k, rows in directions.items()},
+        variance_explained={irrep: _variance_explained(snapshot, places, irrep, directions[irrep]) for irrep in keys},
+        norm_by_cluster={irrep: _norm_by_cluster(rows, clusters) for irrep, rows in directions.items()},
+        representation={
+            irrep: RepresentationMap.of(answers[list(basis.rows(irrep))] @ rows.T) for irrep, rows in directions.items()
+        },
     )
 
 
 def _variance_explained(
-    snapshot: Snapshot, basis: FourierBasis, frequency: int, rows: Float[np.ndarray, "row d_mlp"]
+    snapshot: Snapshot, places: Places, irrep: int, rows: Float[np.ndarray, "row d_mlp"]
 ) -> list[float]:
-    neurons = snapshot.neurons.astype(np.float64)
+    inside = places.element >= 0
+    neurons = snapshot.neurons[inside].astype(np.float64)
     read = neurons @ rows.T
     read = read - read.mean(axis=0)
-    # Unit vectors over the pairs: the basis row at each pair's answer, which occurs p times.
-    targets = basis.matrix[list(basis.rows(frequency))][:, snapshot.task.answers] / np.sqrt(snapshot.task.p)
+    basis = places.structure.basis
+    targets = basis.matrix[list(basis.rows(irrep))][:, places.element[inside]]
+    targets = targets / np.linalg.norm(targets, axis=1, keepdims=True)
     total = (read**2).sum(axis=0)
     aligned = np.einsum("rn,nr->r", targets, read) ** 2
     # A row that W_L does not have reads only float32's grain of the others.

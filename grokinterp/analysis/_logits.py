@@ -1,74 +1,97 @@
-"""The logits as a sum of cosines of one angle: Σ_k α_k cos(w_k(a + b − c)) (Nanda et al. 2023, §4.2)."""
+"""The logits as a sum of characters of one quotient: Σ_ρ α_ρ χ_ρ(answer · c⁻¹) / χ_ρ(1).
+
+For Z_p that is Σ_k α_k cos(w_k(a + b − c)) (Nanda et al. 2023, §4.2); for other groups Chughtai et al. 2023, §4.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from grokinterp.tasks import Task
-
-from ._components import cosine_coefficients, mean_by_answer, mean_by_difference
+from ._components import Places, character_coefficients, mean_by_answer, mean_by_quotient
 
 
 @dataclass(frozen=True, eq=False)
 class LogitDecomposition:
-    """Coefficients of the logits on C_k = cos(w_k(answer − c)), unit vectors over the p³ cube.
+    """Coefficients of the logits on C_ρ = χ_ρ(answer · c⁻¹), unit vectors over the n³ cube.
 
-    Index k of each array is the frequency 0 … ⌊p/2⌋.
+    The cube are the pairs whose answer is in the group, and the answers in the group. Index ρ of each array is the
+    irrep, for Z_p the frequency 0 … ⌊p/2⌋ with C_k = cos(w_k(answer − c)).
 
-    - `coefficients`: v_k = ⟨C_k, L⟩. `amplitudes`: α_k with v_k C_k = α_k cos(w_k(answer − c)).
-    - `cosine_similarity`: v_k / ‖L‖, uncentred as in TransformerLens' demo.
-    - `profile`: the mean of L̃ over all inputs at the same d = answer − c, for d = 0 … p − 1.
-    - `share`: v_k² / ‖L̃‖², the fraction of variance, L̃ = L − mean over c (the softmax ignores that mean). The C_k are
-      orthogonal and have zero mean over c, so shares add up and least squares gives the same α_k.
+    - `coefficients`: v_ρ = ⟨C_ρ, L⟩. `amplitudes`: α_ρ, what v_ρ C_ρ gives to the right answer; v_k C_k = α_k cos(…).
+    - `cosine_similarity`: v_ρ / ‖L‖, uncentred as in TransformerLens' demo.
+    - `logit_similarity`: v_ρ / ‖L̃‖, as in Chughtai et al. 2023, L̃ = L − mean over c (the softmax ignores that mean).
+    - `share`: its square, the fraction of variance. The C_ρ are orthogonal and have zero mean over c, so shares add up
+      and least squares gives the same α_ρ.
+    - `profile`: the mean of L̃ over all inputs and c at the same answer · c⁻¹ = g (answer − c = d), for every g.
+    - `means`: of L̃ over the pairs with each answer, in columns the c of the group.
+
+    Where some answers have more pairs than others, every answer counts alike.
     """
 
-    key_frequencies: tuple[int, ...]
-    coefficients: Float[np.ndarray, " freq"]
-    amplitudes: Float[np.ndarray, " freq"]
-    cosine_similarity: Float[np.ndarray, " freq"]
-    share: Float[np.ndarray, " freq"]
-    profile: Float[np.ndarray, " p"]
+    keys: tuple[int, ...]
+    coefficients: Float[np.ndarray, " irrep"]
+    amplitudes: Float[np.ndarray, " irrep"]
+    cosine_similarity: Float[np.ndarray, " irrep"]
+    logit_similarity: Float[np.ndarray, " irrep"]
+    share: Float[np.ndarray, " irrep"]
+    profile: Float[np.ndarray, " n"]
+    means: Float[np.ndarray, "n answer"]
+    variance: float
 
     @property
     def variance_explained(self) -> float:
-        """Fraction of the variance of L̃ in the key frequencies together."""
-        return float(self.share[list(self.key_frequencies)].sum())
+        """Fraction of the variance of L̃ in the key irreps together."""
+        return float(self.share[list(self.keys)].sum())
+
+    @property
+    def variance_explained_by_all(self) -> float:
+        """Fraction of the variance of L̃ in all irreps together (`percent_logits_explained` of Chughtai et al. 2023)."""
+        return float(self.share.sum())
 
     @property
     def residual(self) -> float:
-        """‖L̃ − Σ_key v_k C_k‖ / ‖L̃‖."""
+        """‖L̃ − Σ_key v_ρ C_ρ‖ / ‖L̃‖."""
         return float(np.sqrt(max(0.0, 1.0 - self.variance_explained)))
 
 
 def decompose_logits(
-    logits: Float[np.ndarray, "pair p"], task: Task, key_frequencies: tuple[int, ...]
+    logits: Float[np.ndarray, "pair answer"], places: Places, keys: tuple[int, ...]
 ) -> LogitDecomposition:
-    """Project logits on the cosines of each frequency, in float64.
+    """Project logits on the character of each irrep, in float64.
 
-    >>> from grokinterp.tasks import TaskConfig
+    >>> from grokinterp.tasks import Task, TaskConfig
     >>> task = Task(TaskConfig(p=7))
     >>> angle = 2 * np.pi * (task.answers[:, None] - np.arange(7)) / 7
-    >>> decomposition = decompose_logits(3 * np.cos(2 * angle) + 10, task, (2,))
+    >>> decomposition = decompose_logits(3 * np.cos(2 * angle) + 10, Places.of(task), (2,))
     >>> round(decomposition.amplitudes[2], 9), round(decomposition.variance_explained, 9)
     (np.float64(3.0), 1.0)
     """
-    p = task.p
-    squared = np.einsum("nc,nc->", logits, logits, dtype=np.float64)
-    row_means = logits.mean(axis=1, dtype=np.float64)
-    centred = float(squared - p * row_means @ row_means)
-    means = mean_by_answer(logits, task)
-    means = means - means.mean(axis=1, keepdims=True)
-    coefficients = cosine_coefficients(means)
+    structure, weights = places.structure, places.weights
+    n = structure.n
+    kept = logits if n == places.task.n_answers else logits[:, np.sort(structure.outputs)]
+    row_means = kept.mean(axis=1, dtype=np.float64)
+    if weights is None:
+        squared = np.einsum("nc,nc->", kept, kept, dtype=np.float64)
+        centred = float(squared - n * row_means @ row_means)
+    else:
+        squares = np.einsum("nc,nc->n", kept, kept, dtype=np.float64)
+        squared = squares @ weights
+        centred = float((squares - n * row_means**2) @ weights)
+    means = mean_by_answer(logits, places)
+    means = means - means[:, structure.outputs].mean(axis=1, keepdims=True)
+    coefficients = character_coefficients(means, structure)
     coefficients[0] = 0.0  # Exactly: the mean over c is gone.
-    norms = np.full(len(coefficients), np.sqrt(p**3 / 2))
-    if p % 2 == 0:
-        norms[-1] = np.sqrt(p**3)
+    similarity = coefficients / np.sqrt(centred) if centred > 0 else np.zeros_like(coefficients)
+    identity = structure.basis.class_functions[:, structure.group.identity]
     return LogitDecomposition(
-        key_frequencies=key_frequencies,
+        keys=keys,
         coefficients=coefficients,
-        amplitudes=coefficients / norms,
+        amplitudes=coefficients * identity / n,
         cosine_similarity=coefficients / np.sqrt(squared) if squared > 0 else np.zeros_like(coefficients),
+        logit_similarity=similarity,
         share=coefficients**2 / centred if centred > 0 else np.zeros_like(coefficients),
-        profile=mean_by_difference(means),
+        profile=mean_by_quotient(means, structure),
+        means=means,
+        variance=max(centred, 0.0),
     )

@@ -1,4 +1,7 @@
-"""Loss and accuracy of a network on its train, test or all pairs, over the p answers, in float64."""
+"""Loss and accuracy of a network on its train, test or all pairs, over the answers, in float64.
+
+They are against the right answers, also where a network was trained on noisy labels.
+"""
 
 from typing import Literal
 
@@ -20,21 +23,21 @@ def pairs_of(task: Task, data: DataSet) -> Int[np.ndarray, " chosen"]:
     return task.split.train if data == "train" else task.split.test
 
 
-def loss(logits: Float[np.ndarray, "pair p"], task: Task, data: DataSet) -> float:
-    """Mean cross-entropy on `data`; `logits` are those of all p² pairs, over the answers (`=` left out)."""
+def loss(logits: Float[np.ndarray, "pair answer"], task: Task, data: DataSet) -> float:
+    """Mean cross-entropy on `data`; `logits` are those of all pairs, over the answers (`=` left out)."""
     chosen = torch.from_numpy(pairs_of(task, data))
     return _cross_entropy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen]).item()
 
 
 def losses_by_row(
-    logits: Float[np.ndarray, "chosen p"], answers: Int[np.ndarray, " chosen"]
+    logits: Float[np.ndarray, "chosen answer"], answers: Int[np.ndarray, " chosen"]
 ) -> Float[np.ndarray, " chosen"]:
     """Cross-entropy of each row."""
     log_p = torch.log_softmax(torch.from_numpy(logits).double(), dim=-1).numpy()
     return -log_p[np.arange(len(answers)), answers]
 
 
-def accuracy(logits: Float[np.ndarray, "pair p"], task: Task, data: DataSet) -> float:
+def accuracy(logits: Float[np.ndarray, "pair answer"], task: Task, data: DataSet) -> float:
     """Share of the pairs in `data` whose largest logit is the answer's."""
     chosen = torch.from_numpy(pairs_of(task, data))
     return _accuracy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen])

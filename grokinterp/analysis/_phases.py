@@ -4,7 +4,7 @@ Nanda et al. 2023 read the boundaries off the figure by eye (1,400, 9,400 and 14
 
 - memorization ends at the minimum of the excluded loss (key frequencies, train pairs) before the network generalises:
   from there on the circuit carries a growing share of the train performance;
-- circuit formation ends, and cleanup begins, when the test loss falls below ln p for good, the loss of a uniform guess:
+- circuit formation ends, and cleanup begins, when the test loss falls below that of a uniform guess (ln p) for good:
   before that, what is known of unseen pairs is drowned by what was memorised;
 - cleanup ends when the sum of squared weights comes within 3 % of its last value for good.
 
@@ -38,7 +38,7 @@ class Phases:
     test_accuracy_sustained: int | None
 
 
-def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, p: int) -> Phases:
+def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -> Phases:
     """Apply the module's rules to the measures per checkpoint and, where evaluated more often, the training metrics."""
     evaluated = metrics.dropna(subset=["test_loss"]) if "test_loss" in metrics else measures
     train_first, train_sustained = _reached(evaluated, "train_accuracy")
@@ -47,7 +47,7 @@ def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, p: int) -> Phases
 
     last = int(measures["step"].iloc[-1])
     # A network that guesses has this loss too, at the start: it counts only after memorization.
-    below_guess = evaluated["test_loss"].to_numpy() < np.log(p)
+    below_guess = evaluated["test_loss"].to_numpy() < np.log(n_answers)
     generalises_from = _for_good(evaluated["step"].to_numpy(), below_guess) if train_first is not None else None
     steps, excluded = measures["step"].to_numpy(), measures["excluded_loss"].to_numpy()
     before = steps <= (last if generalises_from is None else generalises_from)

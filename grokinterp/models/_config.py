@@ -8,15 +8,15 @@ from grokinterp.config import Config
 
 
 class ModelConfig(Config):
-    """A transformer that reads [a, b, =] and answers at the last position. Defaults: Nanda et al. 2023.
+    """A transformer that reads [a, b, =] and answers at `=`, the last position. Defaults: Nanda et al. 2023.
 
     **Arguments:**
 
     - `n_layers`, `n_heads`, `d_model`, `d_head`, `d_mlp`: sizes; the heads' widths together equal `d_model`.
     - `act_fn`: the MLP's activation.
     - `normalization`: `none`, or `LN` for a LayerNorm before attention, MLP and unembedding.
-    - `outputs`: `vocabulary` gives `=` a logit too (p + 1 outputs, the paper), `answers` does not (p outputs,
-      TransformerLens' demo).
+    - `outputs`: `vocabulary` gives every token a logit, `=` too (p + 1 outputs, the paper), `answers` only those that
+      are answers (p outputs, TransformerLens' demo).
     - `biases`: which biases are trained: `none`, `mlp` (the two of the MLP) or `all`; the others stay at zero.
     - `initialisation`, `seed`: a named scheme, see `initial_weights`.
     """

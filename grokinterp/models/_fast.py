@@ -1,8 +1,8 @@
 """The exact fast forward: logits of any pairs without a [batch, 3, d_model] pass.
 
 In a 1-layer transformer without LayerNorm only the last position is read. Its query is that of `=`, one constant
-vector; keys and values of a and b are rows of p-row tables. With x_a = W_E[a] + W_pos[0], x_b = W_E[b] + W_pos[1],
-x = W_E[=] + W_pos[2]:
+vector; keys and values of a and b are rows of tables with a row per symbol. With x_a = W_E[a] + W_pos[0],
+x_b = W_E[b] + W_pos[1], x = W_E[=] + W_pos[2] (an operator between a and b is one more constant, like `=`):
 
     scores   s_a = (x_a W_K + b_K)·(x W_Q + b_Q)/√d_head, per head; likewise s_b, s_=
     pattern  (A_a, A_b, A_=) = softmax(s_a, s_b, s_=)
@@ -13,8 +13,8 @@ x = W_E[=] + W_pos[2]:
 The last two lines, per pair, can be summed in two orders, equal but for rounding:
 
 - `products`: z is formed and multiplied with W_O W_in and W_O W_U;
-- `rows`: z W_O W_in is taken as a sum of 3·heads rows, weighted by the pattern, of one [(2p + 1)·heads, d_mlp] table,
-  and z W_O W_U likewise: a third fewer operations per training step (`_sparse`; for ReLU on a CPU).
+- `rows`: z W_O W_in is taken as a sum of 3·heads rows, weighted by the pattern, of one [(2n + 1)·heads, d_mlp] table
+  for n symbols, and z W_O W_U likewise: a third fewer operations per training step (`_sparse`; for ReLU on a CPU).
 """
 
 import math
@@ -36,14 +36,10 @@ _ACTIVATIONS = {"relu": torch.relu_, "gelu": torch.nn.functional.gelu}
 
 
 class _Tables(NamedTuple):
-    """Scores [rows, head] and values [rows, head·d_head] of the p tokens as a, as b, and of `=` (one row)."""
+    """Per position, scores [rows, head] and values [rows, head·d_head]: a row per symbol for a and b, else one row."""
 
-    s_a: torch.Tensor
-    s_b: torch.Tensor
-    s: torch.Tensor
-    v_a: torch.Tensor
-    v_b: torch.Tensor
-    v: torch.Tensor
+    scores: tuple[torch.Tensor, ...]
+    values: tuple[torch.Tensor, ...]
 
 
 class FastActivations(NamedTuple):
@@ -51,7 +47,7 @@ class FastActivations(NamedTuple):
 
     **Arguments:**
 
-    - `pattern`: attention from `=` to a, b and `=`.
+    - `pattern`: attention from `=` to every position, a, b and `=`.
     - `neurons`: the MLP's activations after the non-linearity (`blocks.0.mlp.hook_post`).
     - `logits`: over the network's outputs.
     """
@@ -67,15 +63,26 @@ class PairBatch:
 
     a: PairIndex
     b: PairIndex
-    p: int
+    n_symbols: int
+    n_positions: int
     n_heads: int
+
+    def at(self, position: int) -> PairIndex | None:
+        """The symbols at a position; None where all pairs have the same token, as at `=`."""
+        return {0: self.a, self.n_positions - 2: self.b}.get(position)
 
     @cached_property
     def rows(self) -> MixedRows:
-        """The rows that each pair mixes in tables of the layout (token, head): p tokens as a, p as b, then `=`."""
+        """The rows that each pair mixes in tables of the layout (position, token, head)."""
         head = torch.arange(self.n_heads, device=self.a.device)
-        tokens = torch.stack([self.a, self.p + self.b, torch.full_like(self.a, 2 * self.p)], dim=1)
-        return MixedRows((tokens[:, :, None] * self.n_heads + head).flatten(1), (2 * self.p + 1) * self.n_heads)
+        tokens, start = [], 0
+        for position in range(self.n_positions):
+            symbols = self.at(position)
+            tokens.append(torch.full_like(self.a, start) if symbols is None else start + symbols)
+            start += 1 if symbols is None else self.n_symbols
+        return MixedRows(
+            (torch.stack(tokens, dim=1)[:, :, None] * self.n_heads + head).flatten(1), start * self.n_heads
+        )
 
 
 def not_covered_by_fast_forward(config: ModelConfig) -> str | None:
@@ -122,8 +129,13 @@ class FastForward:
 
     def batch(self, a: PairIndex, b: PairIndex) -> PairBatch:
         """Pairs to evaluate; keep it when the same pairs are evaluated again and again."""
-        p = len(self.parameters["embed.W_E"]) - 1
-        return PairBatch(a.contiguous(), b.contiguous(), p, self.config.n_heads)
+        n_positions = len(self.parameters["pos_embed.W_pos"])
+        return PairBatch(a.contiguous(), b.contiguous(), self._n_symbols, n_positions, self.config.n_heads)
+
+    @property
+    def _n_symbols(self) -> int:
+        # Every position but those of a and b has a token of its own.
+        return len(self.parameters["embed.W_E"]) - (len(self.parameters["pos_embed.W_pos"]) - 2)
 
     def __call__(self, batch: PairBatch) -> Float[torch.Tensor, "pair out"]:
         """Logits of the pairs; gradients flow into the parameters."""
@@ -136,7 +148,7 @@ class FastForward:
             return _ReluMlp.apply(z, to_neurons, neuron_bias, W_L, to_logits, logit_bias)
         # Per head: its values carried on to the neurons and to the logits.
         by_head = (self.config.n_heads, self.config.d_head, -1)
-        values = torch.cat([tables.v_a, tables.v_b, tables.v]).view(-1, *by_head[:2])
+        values = torch.cat(tables.values).view(-1, *by_head[:2])
         neuron_rows = torch.einsum("xhk,hkm->xhm", values, to_neurons.view(by_head)).flatten(0, 1)
         logit_rows = torch.einsum("xhk,hko->xho", values, to_logits.view(by_head)).flatten(0, 1)
         mix = pattern.transpose(1, 2).flatten(1)
@@ -151,40 +163,47 @@ class FastForward:
         return FastActivations(pattern, neurons, torch.addmm(logit_bias, neurons, W_L).addmm_(z, to_logits))
 
     def _tables(self) -> _Tables:
-        w, d_head = self.parameters, self.config.d_head
+        w, d_head, n = self.parameters, self.config.d_head, self._n_symbols
         W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
-        x_a, x_b, x = W_E[:-1] + W_pos[0], W_E[:-1] + W_pos[1], (W_E[-1] + W_pos[2])[None]
+        inputs = [W_E[:n] + W_pos[0], W_E[:n] + W_pos[-2], (W_E[n] + W_pos[-1])[None]]
+        if len(W_pos) == 4:
+            inputs.insert(1, (W_E[n + 1] + W_pos[1])[None])
 
-        query = (torch.einsum("d,hdk->hk", x[0], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(d_head)
+        query = (torch.einsum("d,hdk->hk", inputs[-1][0], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(d_head)
         key_direction = torch.einsum("hk,hdk->dh", query, w["attn.W_K"])
         key_bias = (query * w["attn.b_K"]).sum(1)
         W_V, b_V = w["attn.W_V"].transpose(0, 1).flatten(1), w["attn.b_V"].flatten()
-        s_a, s_b, s = (torch.addmm(key_bias, rows, key_direction) for rows in (x_a, x_b, x))
-        v_a, v_b, v = (torch.addmm(b_V, rows, W_V) for rows in (x_a, x_b, x))
-        return _Tables(s_a, s_b, s, v_a, v_b, v)
+        scores = tuple(torch.addmm(key_bias, rows, key_direction) for rows in inputs)
+        return _Tables(scores, tuple(torch.addmm(b_V, rows, W_V) for rows in inputs))
 
     def _pattern(self, batch: PairBatch, tables: _Tables) -> Float[torch.Tensor, "pair head pos"]:
-        # index_select, not s_a[a]: the backward of advanced indexing adds in racing order, so two runs differ.
-        s_a, s_b = tables.s_a.index_select(0, batch.a), tables.s_b.index_select(0, batch.b)
-        return torch.softmax(torch.stack([s_a, s_b, tables.s.expand(len(batch.a), -1)], dim=-1), dim=-1)
+        scores = [_of_pairs(batch, position, rows) for position, rows in enumerate(tables.scores)]
+        return torch.softmax(torch.stack([rows.expand(len(batch.a), -1) for rows in scores], dim=-1), dim=-1)
 
     def _z(self, batch: PairBatch, tables: _Tables, pattern: torch.Tensor) -> torch.Tensor:
         heads = (-1, self.config.n_heads, self.config.d_head)
-        to_a, to_b, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
-        z = to_equals * tables.v.view(heads)
-        z = torch.addcmul(z, to_a, tables.v_a.index_select(0, batch.a).view(heads))
-        z = torch.addcmul(z, to_b, tables.v_b.index_select(0, batch.b).view(heads))
+        *others, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
+        z = to_equals * tables.values[-1].view(heads)
+        for position, share in enumerate(others):
+            z = torch.addcmul(z, share, _of_pairs(batch, position, tables.values[position]).view(heads))
         return z.flatten(1)
 
     def _products(self) -> tuple[torch.Tensor, ...]:
         """The products of weights that all pairs share."""
         w = self.parameters
         W_O = w["attn.W_O"].flatten(0, 1)
-        constant = w["embed.W_E"][-1] + w["pos_embed.W_pos"][2] + w["attn.b_O"]
+        constant = w["embed.W_E"][self._n_symbols] + w["pos_embed.W_pos"][-1] + w["attn.b_O"]
         to_neurons, neuron_bias = W_O @ w["mlp.W_in"], constant @ w["mlp.W_in"] + w["mlp.b_in"]
         to_logits = W_O @ w["unembed.W_U"]
         logit_bias = (constant + w["mlp.b_out"]) @ w["unembed.W_U"] + w["unembed.b_U"]
         return to_neurons, neuron_bias, w["mlp.W_out"] @ w["unembed.W_U"], to_logits, logit_bias
+
+
+def _of_pairs(batch: PairBatch, position: int, rows: torch.Tensor) -> torch.Tensor:
+    """The row of each pair's symbol at a position; the one row where all pairs have the same token."""
+    symbols = batch.at(position)
+    # index_select, not rows[symbols]: the backward of advanced indexing adds in racing order, so two runs differ.
+    return rows if symbols is None else rows.index_select(0, symbols)
 
 
 class _ReluMlp(torch.autograd.Function):

@@ -48,7 +48,7 @@ def hooked_transformer(
             normalization_type=None if config.normalization == "none" else config.normalization,
             d_vocab=task.n_tokens,
             d_vocab_out=n_outputs(config, task),
-            n_ctx=3,
+            n_ctx=len(task.positions),
             init_weights=False,  # Weights come from our own named schemes: a seed means the same under any version.
             device="cpu",
         )

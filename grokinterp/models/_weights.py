@@ -17,8 +17,8 @@ Weights = dict[str, Float[torch.Tensor, "..."]]
 
 
 def n_outputs(config: ModelConfig, task: Task) -> int:
-    """Width of the unembedding: the answers, and `=` where the network may answer that too."""
-    return task.n_tokens if config.outputs == "vocabulary" else task.p
+    """Width of the unembedding: the answers, and all other tokens where the network may answer those too."""
+    return task.n_tokens if config.outputs == "vocabulary" else task.n_answers
 
 
 def weight_shapes(config: ModelConfig, task: Task) -> dict[str, tuple[int, ...]]:
@@ -29,7 +29,10 @@ def weight_shapes(config: ModelConfig, task: Task) -> dict[str, tuple[int, ...]]
     (128, 512)
     """
     c, out = config, n_outputs(config, task)
-    shapes: dict[str, tuple[int, ...]] = {"embed.W_E": (task.n_tokens, c.d_model), "pos_embed.W_pos": (3, c.d_model)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "embed.W_E": (task.n_tokens, c.d_model),
+        "pos_embed.W_pos": (len(task.positions), c.d_model),
+    }
     layer_norm = {"w": (c.d_model,), "b": (c.d_model,)}
     # TransformerLens' parameter order: its initialisation draws in it.
     layer = {
@@ -91,7 +94,7 @@ def _draw_nanda(config: ModelConfig, shapes: dict[str, tuple[int, ...]], generat
     vocab, (_, out) = shapes["embed.W_E"][0], shapes["unembed.W_U"]
     # The released code keeps output dimensions first; each matrix is drawn that way and then turned.
     yield "embed.W_E", normal(d_model, vocab).T
-    yield "pos_embed.W_pos", normal(3, d_model)
+    yield "pos_embed.W_pos", normal(shapes["pos_embed.W_pos"][0], d_model)
     for layer in range(config.n_layers):
         block = f"blocks.{layer}"
         for name in ("W_K", "W_Q", "W_V"):

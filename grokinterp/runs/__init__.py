@@ -1,5 +1,6 @@
 """Floor 4: what is on disk and what is read back from it."""
 
+from ._chughtai import chughtai_snapshot as chughtai_snapshot
 from ._config import PRESETS as PRESETS
 from ._config import Environment as Environment
 from ._config import RunConfig as RunConfig

@@ -22,10 +22,10 @@ CHUNK = 2048
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A network at one step, with what it computes on all p² pairs, evaluated when first asked for.
+    """A network at one step, with what it computes on all pairs of its task, evaluated when first asked for.
 
-    `logits`, `neurons` and `pattern` are float32 NumPy arrays whose first axis is the pair, row a·p + b; the logit of
-    `=`, where the network has one, is left out (it is trained on, but no answer).
+    `logits`, `neurons` and `pattern` are float32 NumPy arrays whose first axis is the pair, row a·p + b over a full
+    domain; the logit of `=`, where the network has one, is left out (it is trained on, but no answer).
     """
 
     step: int
@@ -47,14 +47,14 @@ class Snapshot:
         return f"blocks.{self.config.n_layers - 1}"
 
     @cached_property
-    def W_E(self) -> Float[np.ndarray, "p d_model"]:
-        """Embeddings of the residues (the row of `=` left out), float64."""
-        return self.weight("embed.W_E")[: self.task.p]
+    def W_E(self) -> Float[np.ndarray, "symbol d_model"]:
+        """Embeddings of the symbols, such as the residues (the row of `=` left out), float64."""
+        return self.weight("embed.W_E")[: self.task.n_symbols]
 
     @cached_property
-    def W_L(self) -> Float[np.ndarray, "p d_mlp"]:
+    def W_L(self) -> Float[np.ndarray, "answer d_mlp"]:
         """Neuron-logit map (W_out W_U)ᵀ, a row per answer, float64; b_out is not in it (Nanda et al. 2023, §4.2)."""
-        return (self.weight(f"{self.last_block}.mlp.W_out") @ self.weight("unembed.W_U")[:, : self.task.p]).T
+        return (self.weight(f"{self.last_block}.mlp.W_out") @ self.weight("unembed.W_U")[:, : self.task.n_answers]).T
 
     @torch.no_grad()
     def fast(self) -> FastActivations:
@@ -63,11 +63,11 @@ class Snapshot:
             pattern = torch.from_numpy(self.pattern)
             return FastActivations(pattern, torch.from_numpy(self.neurons), self._logits_of_model())
         fast = FastForward(self.config, self.weights)
-        return fast.activations(fast.batch(self.task.tokens[:, 0], self.task.tokens[:, 1]))
+        return fast.activations(fast.batch(*self.task.inputs))
 
     @cached_property
-    def logits(self) -> Float[np.ndarray, "pair p"]:
-        return self.fast().logits[:, : self.task.p].numpy()
+    def logits(self) -> Float[np.ndarray, "pair answer"]:
+        return self.fast().logits[:, : self.task.n_answers].numpy()
 
     @cached_property
     def neurons(self) -> Float[np.ndarray, "pair d_mlp"]:
@@ -76,7 +76,7 @@ class Snapshot:
 
     @cached_property
     def pattern(self) -> Float[np.ndarray, "pair head pos"]:
-        """Attention of the last layer from `=` to a, b and `=`."""
+        """Attention of the last layer from `=` to every position of `task.positions`, a, b and `=`."""
         chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
         return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
 

@@ -1,20 +1,28 @@
 """A task: an operation, how a network sees its inputs, and which of them it is trained on."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Int
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from grokinterp.config import Config
+from grokinterp.errors import GrokinterpError
+from grokinterp.fourier import FiniteGroup, FourierBasis
 
-from ._operation import OPERATIONS, Operation, operation_table
+from ._noise import noisy_labels
+from ._operation import ABSENT, GROUP, MODULAR, OPERATIONS, TABLE, operation_table
 from ._split import Split, make_split
+from ._structure import Structure, structure_of
+from ._table import read_rows, require_group_table, table_rows
 
 if TYPE_CHECKING:
     import torch
+
+# Above it the table of all pairs alone outgrows a laptop's patience.
+MAX_SYMBOLS = 2000
 
 
 class TaskConfig(Config):
@@ -22,9 +30,16 @@ class TaskConfig(Config):
 
     **Arguments:**
 
-    - `operation`: `add` for (a + b) mod p, `subtract` for (a − b) mod p.
-    - `p`: the modulus, ≥ 2.
-    - `train_fraction`: the share of the p² pairs used for training, between 0 and 1.
+    - `operation`: on residues mod p `add`, `subtract`, `multiply`, `divide`, the other operations of Power et al. 2022
+      (`x2+y2` … `add-or-subtract`); on a finite group `compose` (a·b), `conjugate` (a·b·a⁻¹), `aba` (a·b·a); `table`.
+    - `p`: the modulus, ≥ 2, of the operations on residues.
+    - `group`: the group of those on a group, by name: `S5`, `D59`, `A4`, `Q8`, `U97`, `Z5xZ5`, ….
+    - `element_order`: of S_n and A_n: `standard` (lexicographic), or `sympy` (the code of Chughtai et al. 2023).
+    - `table`: for `table`, the answers: a path of a CSV file or rows of integers, absent pairs empty; for the
+      operations on a group, in place of `group`, its Cayley table.
+    - `operator_token`: whether the network reads [a, operator, b, =] instead of [a, b, =].
+    - `noise`, `noise_seed`: how many train pairs are given a wrong label, see `noisy_labels`.
+    - `train_fraction`: the share of the pairs used for training, between 0 and 1.
     - `split_scheme`, `split_seed`: how they are drawn, see `make_split`.
 
     >>> TaskConfig(p=1)
@@ -34,8 +49,13 @@ class TaskConfig(Config):
 
     section: ClassVar[str] = "task"
     operation: str = "add"
-    # Above 2,000 the table of all pairs alone outgrows a laptop's patience.
-    p: int = Field(default=113, ge=2, le=2000)
+    p: int = Field(default=113, ge=2, le=MAX_SYMBOLS)
+    group: str | None = None
+    element_order: Literal["standard", "sympy"] = "standard"
+    table: tuple[str, ...] | None = None
+    operator_token: bool = False
+    noise: int = Field(default=0, ge=0)
+    noise_seed: int = Field(default=0, ge=0, lt=2**63)
     train_fraction: float = Field(default=0.3, gt=0, lt=1)
     split_scheme: Literal["nanda", "torch"] = "nanda"
     split_seed: int = Field(default=0, ge=0, lt=2**63)
@@ -47,64 +67,179 @@ class TaskConfig(Config):
             raise ValueError(f"task.operation = {operation!r}: unknown; choose one of {', '.join(OPERATIONS)}")
         return operation
 
+    @field_validator("table", mode="before")
+    @classmethod
+    def _is_read(cls, table: Any) -> Any:
+        return None if table is None else table_rows(table)
+
+    @model_validator(mode="after")
+    def _has_what_the_operation_reads(self) -> "TaskConfig":
+        given = [name for name in ("group", "table") if getattr(self, name) is not None]
+        if self.operation in MODULAR and given:
+            raise ValueError(
+                f"task.{given[0]} is given, but task.operation = {self.operation!r} works on residues mod p; "
+                f"choose one of {', '.join(GROUP if given[0] == 'group' else (*GROUP, TABLE))}, or leave it out"
+            )
+        if self.operation == TABLE and given != ["table"]:
+            raise ValueError(f"task.operation = {TABLE!r}: needs task.table, a CSV file or an array, and no task.group")
+        if self.operation in GROUP and len(given) != 1:
+            raise ValueError(
+                f"task.operation = {self.operation!r}: needs one of task.group, such as S5, and task.table, a Cayley "
+                f"table; {'both are' if given else 'none is'} given"
+            )
+        if self.operation in GROUP:
+            self.finite_group()  # So that a name or a table that is no group is refused before anything is trained.
+        return self
+
+    def finite_group(self) -> FiniteGroup:
+        """The group of an operation on a group."""
+        return _finite_group(self.group, self.element_order, self.table)
+
+
+@lru_cache(maxsize=8)
+def _finite_group(name: str | None, element_order: str, table: tuple[str, ...] | None) -> FiniteGroup:
+    try:
+        if name is None:
+            entries = read_rows(table or ())
+            require_group_table(entries)
+            return FiniteGroup.from_table(entries, name="the group of the table")
+        group = FiniteGroup.named(name, order=element_order)
+    except GrokinterpError as error:
+        raise ValueError(f"task.{'table' if name is None else 'group'}: {error}") from None
+    if group.order > MAX_SYMBOLS:
+        raise ValueError(f"task.group = {name!r} has {group.order:,} elements: needs at most {MAX_SYMBOLS:,}")
+    return group
+
 
 @dataclass(frozen=True)
 class Task:
-    """All p² inputs of an operation, row a·p + b, with their answers and split.
+    """All inputs of an operation with their answers and split.
 
-    A network reads the three tokens [a, b, =], `=` being token p, and answers at the last position.
+    A network reads the three tokens [a, b, =], or [a, operator, b, =], and answers at the last position. Tokens
+    0 … n_symbols − 1 stand for inputs and answers, then comes `=`, then the operator. Pairs outside the operation's
+    domain do not occur; the others are in the order of their rows, so that over a full domain pair (a, b) is row
+    a·n + b.
 
     >>> task = Task(TaskConfig(p=5))
     >>> task.tokens[7], task.answers[7]
     (tensor([1, 2, 5]), np.int64(3))
+    >>> Task(TaskConfig(operation="compose", group="S3")).name
+    'a · b in S_3'
     """
 
     config: TaskConfig
 
     @property
-    def p(self) -> int:
-        return self.config.p
-
-    @property
     def n_pairs(self) -> int:
-        return self.p**2
+        return len(self.pairs)
+
+    @cached_property
+    def n_answers(self) -> int:
+        """How many different answers the network can give, those of a whole residue system or group included."""
+        if self.config.operation == TABLE:
+            return int(self.table.max()) + 1
+        return len(self.table)
+
+    @cached_property
+    def n_symbols(self) -> int:
+        """How many tokens stand for inputs or answers."""
+        return max(*self.table.shape, self.n_answers)
 
     @property
     def n_tokens(self) -> int:
-        """Input vocabulary: the residues and `=`."""
-        return self.p + 1
+        """Input vocabulary: the symbols, `=`, and the operator where the network reads it."""
+        return self.n_symbols + len(self.positions) - 2
 
     @property
     def equals_token(self) -> int:
-        return self.p
+        return self.n_symbols
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """What the network reads, in order."""
+        return ("a", "operator", "b", "=") if self.config.operator_token else ("a", "b", "=")
 
     @property
     def name(self) -> str:
         """How a reader writes the task, such as `(a + b) mod 113`."""
-        return f"(a {self.operation.sign} b) mod {self.p}"
+        config = self.config
+        if config.operation in MODULAR:
+            return MODULAR[config.operation].formula.format(p=config.p)
+        if config.operation in GROUP:
+            return GROUP[config.operation].formula.format(group=config.finite_group().name)
+        return f"the table of {self.n_pairs:,} pairs ({self.table.shape[0]} × {self.table.shape[1]})"
 
     @property
-    def operation(self) -> Operation:
-        return OPERATIONS[self.config.operation]
+    def verb(self) -> str:
+        """What a network does that answers it: it `adds`."""
+        operation = {**MODULAR, **GROUP}.get(self.config.operation)
+        return operation.verb if operation else "answers"
 
     @cached_property
-    def table(self) -> Int[np.ndarray, "p p"]:
-        return operation_table(self.config.operation, self.p)
-
-    @cached_property
-    def answers(self) -> Int[np.ndarray, " pair"]:
-        return self.table.reshape(-1)
+    def table(self) -> Int[np.ndarray, "a b"]:
+        """The answer of every pair, row a, column b; −1 where a pair is not in the domain."""
+        config = self.config
+        if config.operation == TABLE:
+            assert config.table is not None
+            return read_rows(config.table)
+        return operation_table(config.operation, config.finite_group() if config.operation in GROUP else config.p)
 
     @cached_property
     def pairs(self) -> Int[np.ndarray, "pair 2"]:
-        return np.ascontiguousarray(np.indices((self.p, self.p)).reshape(2, -1).T)
+        return np.argwhere(self.table != ABSENT)
+
+    @cached_property
+    def answers(self) -> Int[np.ndarray, " pair"]:
+        return self.table[self.table != ABSENT]
+
+    @cached_property
+    def labels(self) -> Int[np.ndarray, " pair"]:
+        """What the network is trained on: the answers, and wrong ones where the configuration asks for noise."""
+        config = self.config
+        if not config.noise:
+            return self.answers
+        return noisy_labels(self.answers, self.n_answers, self.split, config.noise, config.noise_seed)
 
     @cached_property
     def tokens(self) -> "Int[torch.Tensor, 'pair pos']":
         import torch
 
-        equals = np.full((self.n_pairs, 1), self.equals_token)
-        return torch.from_numpy(np.concatenate([self.pairs, equals], axis=1))
+        # Token of each position where it is the same for all pairs.
+        columns = {"=": self.equals_token, "operator": self.equals_token + 1}
+        sequence = np.empty((self.n_pairs, len(self.positions)), dtype=np.int64)
+        for position, name in enumerate(self.positions):
+            sequence[:, position] = columns[name] if name in columns else self.pairs[:, "ab".index(name)]
+        return torch.from_numpy(sequence)
+
+    @property
+    def inputs(self) -> "tuple[Int[torch.Tensor, ' pair'], Int[torch.Tensor, ' pair']]":
+        """The tokens a and b of every pair."""
+        return self.tokens[:, 0], self.tokens[:, self.positions.index("b")]
+
+    @cached_property
+    def structure(self) -> Structure | None:
+        """The group in which the answers lie and, if they are products there, the inputs; None if none is known."""
+        config = self.config
+        if config.operation in GROUP:
+            group, operation = config.finite_group(), GROUP[config.operation]
+            return structure_of(group, np.arange(group.order), is_product=operation.composes)
+        if config.operation == TABLE:
+            return self._structure_of_table()
+        operation, residues = MODULAR[config.operation], np.arange(config.p)
+        if operation.structure == "product":
+            units = FiniteGroup.units(config.p)
+            return structure_of(units, np.array(units.elements), inverse_b=operation.sign < 0)
+        inputs_b = residues if operation.sign > 0 else -residues % config.p
+        basis = FourierBasis(config.p)
+        return Structure(f"Z_{config.p}", basis, residues, inputs_b, residues, operation.structure == "sum")
+
+    def _structure_of_table(self) -> Structure | None:
+        try:
+            require_group_table(self.table)
+            group = FiniteGroup.from_table(self.table, name="the group of the table")
+        except GrokinterpError:
+            return None
+        return structure_of(group, np.arange(group.order))
 
     @cached_property
     def split(self) -> Split:

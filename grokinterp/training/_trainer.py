@@ -33,16 +33,15 @@ class Trainer:
         self._fast = None if reason else FastForward(config.model, parameters, summation=summation)
         if reason:
             logger.warning("training with the plain forward: the fast one does not cover %s", reason)
-        self._tokens = {
-            name: task.tokens[torch.from_numpy(indices)].to(device)
-            for name, indices in (("train", task.split.train), ("test", task.split.test))
+        chosen = {
+            name: torch.from_numpy(pairs) for name, pairs in (("train", task.split.train), ("test", task.split.test))
         }
+        self._tokens = {name: task.tokens[pairs].to(device) for name, pairs in chosen.items()}
         if self._fast:
-            self._pairs = {name: self._fast.batch(rows[:, 0], rows[:, 1]) for name, rows in self._tokens.items()}
-        self._answers = {
-            name: torch.from_numpy(task.answers[indices]).to(device)
-            for name, indices in (("train", task.split.train), ("test", task.split.test))
-        }
+            inputs = {name: [symbols[pairs].to(device) for symbols in task.inputs] for name, pairs in chosen.items()}
+            self._pairs = {name: self._fast.batch(*symbols) for name, symbols in inputs.items()}
+        # Noise spoils train pairs alone: on the test pairs the labels are the answers.
+        self._labels = {name: torch.from_numpy(task.labels)[pairs].to(device) for name, pairs in chosen.items()}
         self._trained = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
         settings = config.training
         self.optimizer = torch.optim.AdamW(
@@ -64,14 +63,14 @@ class Trainer:
     def losses(self, step: int, *, evaluate: bool) -> dict[str, Any]:
         """Train loss at `step`, with the test loss and both accuracies if `evaluate`."""
         logits = self.logits("train")
-        self._loss = cross_entropy(logits, self._answers["train"])
+        self._loss = cross_entropy(logits, self._labels["train"])
         metrics: dict[str, Any] = {"step": step, "train_loss": self._loss.item()}
         if evaluate:
             with torch.no_grad():
                 test_logits = self.logits("test")
-                metrics["test_loss"] = cross_entropy(test_logits, self._answers["test"]).item()
-                metrics["train_accuracy"] = accuracy(logits, self._answers["train"])
-                metrics["test_accuracy"] = accuracy(test_logits, self._answers["test"])
+                metrics["test_loss"] = cross_entropy(test_logits, self._labels["test"]).item()
+                metrics["train_accuracy"] = accuracy(logits, self._labels["train"])
+                metrics["test_accuracy"] = accuracy(test_logits, self._labels["test"])
         return metrics | {"learning_rate": self.config.training.rate(step)}
 
     def update(self, step: int) -> None:

@@ -80,7 +80,7 @@ def test_an_untrained_network_is_not_credited_with_an_algorithm(tiny_config, tmp
     run = train(tiny_config.with_settings(["task.p=23", "training.steps=1"]), tmp_path, progress=False)
     report = analyze(run)
     assert report.finding[0].startswith("This network has not learned its training pairs: it answers ")
-    assert report.logits.variance_explained < 0.05
+    assert report.circuit.logits.variance_explained < 0.05
     assert report.to_dict()["phases"] == {"memorization": None, "circuit_formation": None, "cleanup": None}
 
 
@@ -116,7 +116,7 @@ def test_every_small_modulus_is_analysed(tiny_config, tmp_path, p, operation):
     config = tiny_config.with_settings([f"task.p={p}", f"task.operation={operation}", "training.steps=4"])
     report = grokinterp.analyze(train(config, tmp_path, progress=False))
     json.dumps(report.to_dict(), allow_nan=False)
-    assert len(report.curves.cosine_share[0]) == p // 2 + 1
+    assert len(report.curves.logit_share[0]) == p // 2 + 1
 
 
 def test_several_layers_with_layer_norm_are_analysed(tiny_config, tmp_path):
@@ -127,7 +127,7 @@ def test_several_layers_with_layer_norm_are_analysed(tiny_config, tmp_path):
 
 def test_subtraction_is_found_by_its_own_angle(tmp_path):
     """A network that learned a − b has its cosines at a − b − c, none at a + b − c."""
-    from grokinterp.analysis import decompose_logits
+    from grokinterp.analysis import Places, decompose_logits
     from grokinterp.runs import RunConfig
     from grokinterp.tasks import Task
 
@@ -135,9 +135,9 @@ def test_subtraction_is_found_by_its_own_angle(tmp_path):
     config = RunConfig().with_settings([*settings, "training.learning_rate=0.003", "training.checkpoint_every=500"])
     report = analyze(train(config, tmp_path, progress=False))
     assert report.final["test_accuracy"] > 0.95
-    assert report.logits.variance_explained > 0.5
+    assert report.circuit.logits.variance_explained > 0.5
     addition = Task(config.task.model_copy(update={"operation": "add"}))
-    sums = decompose_logits(report.snapshot.logits, addition, report.key_frequencies)
+    sums = decompose_logits(report.snapshot.logits, Places.of(addition), report.key_frequencies)
     assert sums.variance_explained < 0.05
     if report.final["test_accuracy"] >= 0.99:
         assert report.finding[0].startswith("This network subtracts on ")

@@ -5,15 +5,16 @@ import pytest
 from nanda_files import nanda_snapshot
 
 from grokinterp.analysis import (
+    Places,
     ProgressMeasures,
     accuracy,
     decompose_logits,
     embedding_spectrum,
-    key_frequencies,
+    find_keys,
     logit_map,
     logit_map_spectrum,
     loss,
-    neuron_frequencies,
+    neuron_irreps,
     sums_of_squared_weights,
 )
 from grokinterp.runs import Snapshot
@@ -45,7 +46,7 @@ def test_losses_are_the_published_ones(snapshot, data, published):
 
 
 def test_key_frequencies_by_every_rule(snapshot):
-    keys = key_frequencies(logit_map_spectrum(snapshot), embedding_spectrum(snapshot), neuron_frequencies(snapshot))
+    keys = find_keys(snapshot).by_rule
     assert keys.W_L == KEYS
     assert len(keys.W_E) == 10
     assert len(keys.argmax) == 10
@@ -53,7 +54,7 @@ def test_key_frequencies_by_every_rule(snapshot):
 
 
 def test_neuron_clusters_have_the_published_sizes(snapshot):
-    neurons = neuron_frequencies(snapshot)
+    neurons = neuron_irreps(snapshot)
     assert {k: len(members) for k, members in neurons.clusters().items()} == {6: 47, 23: 31, 37: 65, 39: 11, 41: 31}
     assert len(neurons.unclustered()) == 327
 
@@ -65,9 +66,9 @@ def test_spectra_and_gini_are_the_published_ones(snapshot):
         (W_L, {23: 37.69, 6: 24.28, 41: 21.59, 39: 20.66, 37: 19.42, 54: 3.03}),
     ):
         for k, norm in published.items():
-            assert spectrum.frequency_norms[k] == pytest.approx(norm, abs=0.006)
+            assert spectrum.irrep_norms[k] == pytest.approx(norm, abs=0.006)
     assert (W_E.gini_components, W_L.gini_components) == pytest.approx((0.5386, 0.7576), abs=6e-5)
-    assert (W_E.gini_frequencies, W_L.gini_frequencies) == pytest.approx((0.5265, 0.7500), abs=6e-5)
+    assert (W_E.gini_irreps, W_L.gini_irreps) == pytest.approx((0.5265, 0.7500), abs=6e-5)
 
 
 def test_restricted_losses_are_the_published_ones(progress):
@@ -83,7 +84,7 @@ def test_excluded_losses_are_the_published_ones(progress):
 
 
 def test_logit_decomposition_is_the_published_one(snapshot):
-    logits = decompose_logits(snapshot.logits, snapshot.task, KEYS)
+    logits = decompose_logits(snapshot.logits, Places.of(snapshot.task), KEYS)
     np.testing.assert_allclose(logits.coefficients[list(KEYS)], [7962.9, 26586.0, 5779.6, 4289.8, 5153.5], rtol=1e-4)
     assert logits.variance_explained == pytest.approx(0.9748, abs=6e-5)
     assert np.sum(logits.cosine_similarity[list(KEYS)] ** 2) == pytest.approx(0.9748, abs=6e-5)

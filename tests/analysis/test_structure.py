@@ -7,18 +7,20 @@ from exact_network import cosine_logits, exact_snapshot
 from oracles import block_share
 
 from grokinterp.analysis import (
-    BestFrequencies,
+    BestIrreps,
+    Places,
     Spectrum,
     attention,
-    best_frequencies,
+    best_irreps,
     embedding_circle,
     embedding_singular_values,
     embedding_spectrum,
-    frequencies_above_quarter,
-    key_frequencies,
+    find_keys,
+    irreps_above_quarter,
     logit_map,
     logit_map_spectrum,
-    neuron_frequencies,
+    mean_attention,
+    neuron_irreps,
     neuron_spectrum,
     sums_of_squared_weights,
 )
@@ -31,11 +33,11 @@ from grokinterp.tasks import Task, TaskConfig
 @pytest.mark.parametrize("p", [5, 8, 9])
 def test_shares_are_least_squares_fits(p):
     functions = np.random.default_rng(p).normal(size=(p * p, 6)).astype(np.float32) + 2.0
-    found = best_frequencies(functions, p, chunk=4)
+    found = best_irreps(functions, Places.of(Task(TaskConfig(p=p))), chunk=4)
     for neuron in range(6):
         expected = [block_share(functions[:, neuron].astype(np.float64), p, k) for k in range(1, p // 2 + 1)]
         np.testing.assert_allclose(found.share[neuron], expected, atol=1e-6)
-        assert found.frequency[neuron] == np.argmax(expected) + 1
+        assert found.irrep[neuron] == np.argmax(expected) + 1
 
 
 def test_a_degree_2_polynomial_of_one_frequency_is_fully_explained():
@@ -43,8 +45,9 @@ def test_a_degree_2_polynomial_of_one_frequency_is_fully_explained():
     a, b = np.indices((p, p)).reshape(2, -1)
     neuron = 5 + np.cos(3 * w * a + 0.4) + 2 * np.sin(3 * w * b) - np.cos(3 * w * (a + b) + 1.0)
     mixed = neuron + np.cos(4 * w * a) * np.sqrt(np.var(neuron) * 1.5)
-    found = best_frequencies(np.stack([neuron, mixed, np.full(p * p, 0.3)], axis=1), p)
-    assert found.frequency[:2].tolist() == [3, 3]
+    functions = np.stack([neuron, mixed, np.full(p * p, 0.3)], axis=1)
+    found = best_irreps(functions, Places.of(Task(TaskConfig(p=p))))
+    assert found.irrep[:2].tolist() == [3, 3]
     np.testing.assert_allclose(found.variance_explained, [1.0, 4 / 7, 0.0], atol=1e-6)
     assert found.clusters() == {3: [0]}
     assert found.clusters(0.0) == {3: [0, 1]}
@@ -53,27 +56,27 @@ def test_a_degree_2_polynomial_of_one_frequency_is_fully_explained():
 
 def test_a_delta_neuron_spreads_evenly_over_all_blocks():
     """Neuron (i, j) of the exact network fires for one pair: each 3×3 block has 8 of p² − 1 equal components."""
-    found = neuron_frequencies(exact_snapshot(7))
+    found = neuron_irreps(exact_snapshot(7))
     np.testing.assert_allclose(found.share, 8 / 48, atol=1e-6)
     assert found.clusters() == {}
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 0.85, 1.1])
 def test_clusters_divide_the_neurons(threshold):
-    found = BestFrequencies(np.random.default_rng(0).uniform(size=(50, 8)))
+    found = BestIrreps(np.random.default_rng(0).uniform(size=(50, 8)))
     members = [neuron for cluster in found.clusters(threshold).values() for neuron in cluster]
     assert sorted([*members, *found.unclustered(threshold)]) == list(range(50))
 
 
 def test_the_spectrum_is_the_dense_transform():
     matrix = np.random.default_rng(0).normal(size=(10, 4))
-    found = Spectrum.of(matrix)
+    found = Spectrum.of(matrix, FourierBasis(10))
     components = np.linalg.norm(FourierBasis(10).matrix @ matrix, axis=1)
     np.testing.assert_allclose(found.component_norms, components, atol=1e-12)
-    assert found.frequency_norms[0] == pytest.approx(components[0])
-    assert found.frequency_norms[5] == pytest.approx(components[9])  # Nyquist: a cos row alone.
-    assert found.frequency_norms[2] == pytest.approx(np.hypot(components[3], components[4]))
-    assert np.sum(found.frequency_norms**2) == pytest.approx(np.sum(matrix**2))
+    assert found.irrep_norms[0] == pytest.approx(components[0])
+    assert found.irrep_norms[5] == pytest.approx(components[9])  # Nyquist: a cos row alone.
+    assert found.irrep_norms[2] == pytest.approx(np.hypot(components[3], components[4]))
+    assert np.sum(found.irrep_norms**2) == pytest.approx(np.sum(matrix**2))
 
 
 def test_one_hot_embeddings_have_a_flat_spectrum():
@@ -120,8 +123,8 @@ def test_W_L_of_an_exact_network_is_known():
     found = logit_map_spectrum(snapshot)
     for k in range(1, 6):
         # Column (i, j) is α cos(w(i + j − c)): norm α √(p/2) for each of the p² neurons.
-        assert found.frequency_norms[k] == pytest.approx(alphas.get(k, 0.0) * np.sqrt(p / 2) * p, abs=1e-4)
-    assert frequencies_above_quarter(found.component_norms) == (2, 5)
+        assert found.irrep_norms[k] == pytest.approx(alphas.get(k, 0.0) * np.sqrt(p / 2) * p, abs=1e-4)
+    assert irreps_above_quarter(found.component_norms, FourierBasis(p)) == (2, 5)
     clusters = {2: list(range(11)), 5: list(range(11, 121))}
     structure = logit_map(snapshot, (2, 5), clusters)
     assert structure.rank == 4
@@ -151,17 +154,20 @@ def test_the_u_v_check_says_nothing_of_a_frequency_that_W_L_does_not_have():
 def test_rules_for_key_frequencies_side_by_side():
     p = 11
     snapshot = exact_snapshot(p, cosine_logits(p, {2: 3.0, 5: 1.0, 3: 0.5}))
-    keys = key_frequencies(logit_map_spectrum(snapshot), embedding_spectrum(snapshot), neuron_frequencies(snapshot))
-    assert keys.W_L == keys.by_rule() == (2, 5)  # .5 is below a quarter of 3.
+    found = find_keys(snapshot)
+    keys = found.by_rule
+    assert (found.rule, found.chosen) == ("W_L", (2, 5))
+    assert keys.W_L == keys.by_rule("W_L") == (2, 5)  # .5 is below a quarter of 3.
+    assert keys.logits == (2, 3, 5)
     assert keys.W_E == (1, 2, 3, 4, 5)  # One-hot codes: all equal.
     assert keys.clusters == ()
-    assert frequencies_above_quarter(np.zeros(7)) == ()
+    assert irreps_above_quarter(np.zeros(7), FourierBasis(7)) == ()
 
 
 def test_attention_of_the_exact_network_is_one_hot_and_constant():
-    found = attention(exact_snapshot(7))
-    np.testing.assert_allclose(found.mean, [[1, 0, 0], [0, 1, 0]], atol=1e-7)
-    np.testing.assert_allclose(found.to_a.variance_explained, 0.0)
+    snapshot = exact_snapshot(7)
+    np.testing.assert_allclose(mean_attention(snapshot), [[1, 0, 0], [0, 1, 0]], atol=1e-7)
+    np.testing.assert_allclose(attention(snapshot).to_a.variance_explained, 0.0)
 
 
 def test_random_control_has_the_norm_of_the_embedding():

@@ -73,7 +73,7 @@ def test_the_hash_depends_on_the_set_alone():
         ({"p": 3000}, r"task\.p = 3000: needs ≤ 2000"),
         ({"p": 2.5}, r"task\.p = 2\.5: needs an integer"),
         ({"p": "many"}, r"task\.p = 'many': needs an integer"),
-        ({"operation": "divide"}, r"task\.operation = 'divide': unknown; choose one of add, subtract"),
+        ({"operation": "exponent"}, r"task\.operation = 'exponent': unknown; choose one of add, subtract, mul"),
         ({"train_fraction": 1.0}, r"task\.train_fraction = 1\.0: needs < 1"),
         ({"train_fraction": float("nan")}, r"task\.train_fraction = nan: needs a finite number"),
         ({"split_sceme": "nanda"}, r"task\.split_sceme: unknown key; did you mean task\.split_scheme\? Known keys: op"),
