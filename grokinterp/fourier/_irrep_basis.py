@@ -86,7 +86,7 @@ class IrrepBasis(ABC):
     def _by_irrep(self, xp: Namespace, squares: Array) -> Array:
         """The last axis, an entry for each row, summed to an entry for each irrep."""
 
-    @property
+    @cached_property
     def class_functions(self) -> Float[np.ndarray, "irrep {self.n}"]:
         """The characters at unit length, χ/√(n·m): an orthonormal row for each irrep, read-only.
 
@@ -207,7 +207,7 @@ class IrrepBasis(ABC):
             return [irreps] if isinstance(irreps, str) else list(irreps)
         except TypeError as error:
             raise GrokinterpError(
-                f"irreps = {shown(irreps)}: needs several integers; give a list, e.g. [0, 5]"
+                f"irreps = {shown(irreps)}: needs several; give a list, e.g. [0, 5]"
             ) from error
 
     def _axis(self, x: Array, axis: Integer) -> int:

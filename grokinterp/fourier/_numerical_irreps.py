@@ -84,17 +84,23 @@ def _representation(
 ) -> np.ndarray:
     """How the left translations (L_g f)(h) = f(g⁻¹h) act on an invariant space: L_g V = V ρ(g)."""
     images = {g: _nearest_orthogonal(space.T @ space[table[inverses[g]]]) for g in generators}
-    n, d = len(table), space.shape[1]
-    matrices = extended(n, identity, images, levels, d)
+    return polished(extended(len(table), identity, images, levels, space.shape[1]), table, generators)
+
+
+def polished(matrices: np.ndarray, table: np.ndarray, generators: list[int]) -> np.ndarray:
+    """Matrices that multiply nearly as the elements do, moved until they do so to rounding.
+
+    ρ(g·h) ρ(h)ᵀ averaged over h is ρ(g) with an error that is the square of the former one (Kazhdan 1982, On
+    ε-representations).
+    """
+    n, d, _ = matrices.shape
     for _ in range(3):
         error = max((np.abs(matrices[g] @ matrices - matrices[table[g]]).max() for g in generators), default=0.0)
         if error < PRECISE:
             break
-        # ρ(g·h) ρ(h)ᵀ averaged over h is ρ(g) with an error that is the square of the former one (Kazhdan 1982,
-        # On ε-representations).
-        flat = matrices.transpose(1, 0, 2).reshape(d, -1)
-        matrices = np.stack([matrices[row].transpose(1, 0, 2).reshape(d, -1) @ flat.T for row in table]) / n
-        matrices = _nearest_orthogonal(matrices)
+        side_by_side = matrices.transpose(1, 0, 2).reshape(d, -1)
+        sums = [matrices[row].transpose(1, 0, 2).reshape(d, -1) @ side_by_side.T for row in table]
+        matrices = _nearest_orthogonal(np.stack(sums) / n)
     return matrices
 
 

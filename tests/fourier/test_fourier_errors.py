@@ -105,7 +105,7 @@ def test_a_frequency_must_be_an_integer_from_0_to_half_of_n(method, frequency):
 
 @pytest.mark.parametrize("frequencies", [2, np.array(2), None])
 def test_project_needs_several_frequencies(frequencies):
-    with raises(f"irreps = {frequencies!r}: needs several integers; give a list, e.g. [0, 5]"):
+    with raises(f"irreps = {frequencies!r}: needs several; give a list, e.g. [0, 5]"):
         BASIS.project(np.zeros(5), frequencies)
 
 
