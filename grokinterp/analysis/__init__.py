@@ -11,7 +11,6 @@ from ._circuit import find_circuit as find_circuit
 from ._circuit import find_keys as find_keys
 from ._components import Places as Places
 from ._components import answer_component as answer_component
-from ._components import character_coefficients as character_coefficients
 from ._components import character_component as character_component
 from ._components import mean_by_answer as mean_by_answer
 from ._cosets import CosetConcentration as CosetConcentration

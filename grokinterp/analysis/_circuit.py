@@ -42,7 +42,8 @@ def find_keys(snapshot: Snapshot, rule: str | None = None) -> Keys:
         logit_map_spectrum(snapshot),
         neuron_irreps(snapshot),
     )
-    control = logit_control(decompose_logits(snapshot.logits, Places.of(snapshot.task), ()), structure)
+    places, logits = Places.of(snapshot.task), snapshot.logits
+    control = logit_control(logits, places, decompose_logits(logits, places, ()))
     by_rule = key_irreps(map_spectrum, embedding, neurons, control, structure.basis)
     chosen = tuple(irrep for irrep in by_rule.by_rule(rule) if irrep in control.above_chance)
     return Keys(rule, by_rule, chosen, embedding, map_spectrum, neurons, control)

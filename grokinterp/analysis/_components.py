@@ -121,18 +121,12 @@ def character_component(means: Table, irreps: Iterable[int], structure: Structur
     For Z_p, C_k = cos(w_k(answer − c)). Answers outside the group have no part in it.
     """
     chosen = structure.basis.class_functions[list(irreps)]
-    values = (chosen @ mean_by_quotient(means, structure)) @ chosen
+    values = (chosen @ mean_by_quotient(means[:, structure.outputs], structure)) @ chosen
     component = np.zeros_like(means)
     component[:, structure.outputs] = values[structure.quotients]
     return component
 
 
-def character_coefficients(means: Table, structure: Structure) -> Float[np.ndarray, " irrep"]:
-    """v_ρ = ⟨C_ρ, L⟩ for every irrep: n times the mean over answer · c⁻¹ on the unit character."""
-    return structure.n * (structure.basis.class_functions @ mean_by_quotient(means, structure))
-
-
-def mean_by_quotient(means: Table, structure: Structure) -> Float[np.ndarray, " n"]:
-    """D[g] = mean over all s, c with s · c⁻¹ = g of M[s, c]; for Z_p over answer − c = g."""
-    in_group = means[:, structure.outputs]
+def mean_by_quotient(in_group: Float[np.ndarray, "n n"], structure: Structure) -> Float[np.ndarray, " n"]:
+    """D[g] = mean over all s, c with s · c⁻¹ = g of M[s, c], both by their elements; for Z_p over answer − c = g."""
     return in_group[np.arange(structure.n)[:, None], structure.partners].mean(axis=0)

@@ -5,16 +5,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Float
 
-from grokinterp.tasks import Structure
-
-from ._components import character_coefficients
+from ._components import Places, mean_by_quotient
 from ._logits import LogitDecomposition
 from ._neurons import CLUSTER_THRESHOLD, BestIrreps
 from ._spectra import Basis, Spectrum
 
 # Chughtai et al. 2023 call an irrep key if its logit similarity on the final network is above this.
 SIMILAR = 0.005
-RELABELINGS = 100
+RELABELINGS = 50
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,17 @@ def irreps_above_quarter(component_norms: Float[np.ndarray, " n"], basis: Basis)
 
 @dataclass(frozen=True)
 class LogitControl:
-    """What the logits' shares would be if the answers' places in the group meant nothing to the network.
+    """What the logits' shares would be if the symbols' places in the group meant nothing to the network.
 
-    The control gives the answers c the group's elements at random, `RELABELINGS` times: a network that knows nothing of
-    the group, such as an untrained one, cannot tell its true labels from these.
+    The control gives the inputs, and apart from them the answers c, the group's elements at random. A network that knows
+    nothing of the group, such as an untrained one, cannot tell its true labels from these.
 
     - `share`: mean over the relabelings of the fraction of variance that all irreps together explain.
     - `largest_share`: the largest that any irrep explains in any of them.
-    - `above_chance`: irreps that explain more than twice the largest share by chance, and have a logit similarity
-      above .005. What is found is taken out and the rest tried again, so that strong irreps do not drown weak ones.
+    - `above_chance`: irreps that explain more than twice that, and have a logit similarity above .005.
+
+    A group of fewer than 6 elements has too few relabelings to tell: both shares are NaN then, and `above_chance` goes
+    by the similarity alone.
     """
 
     share: float
@@ -85,31 +85,33 @@ class LogitControl:
     above_chance: tuple[int, ...]
 
 
-def logit_control(decomposition: LogitDecomposition, structure: Structure, *, seed: int = 0) -> LogitControl:
-    """Compare a decomposition of logits with those of randomly relabelled answers."""
-    random = np.random.default_rng(seed)
-    orders = [random.permutation(structure.n) for _ in range(RELABELINGS)]
-    share, similarity = decomposition.share, decomposition.logit_similarity
-    means, found, chance = decomposition.means, (), None
-    while True:
-        shares = _relabelled(means, orders, structure) / (decomposition.variance or 1.0)
-        chance = (float(shares.sum(axis=1).mean()), float(shares.max())) if chance is None else chance
-        above = np.flatnonzero((share > 2 * shares.max()) & (similarity > SIMILAR)).tolist()
-        new = tuple(sorted({*found, *above}))
-        if new == found:
-            return LogitControl(*chance, found)
-        found = new
-        rest = [irrep for irrep in range(len(share)) if irrep not in found]
-        means = structure.basis.project(decomposition.means, rest, axis=0)
-
-
-def _relabelled(
-    means: Float[np.ndarray, "n answer"], orders: list[np.ndarray], structure: Structure
-) -> Float[np.ndarray, "relabeling irrep"]:
-    """Squared coefficients of the logits on every irrep but the trivial one, with the columns in each order."""
-    squares = []
-    for order in orders:
-        relabelled = means.copy()
-        relabelled[:, structure.outputs] = means[:, structure.outputs[order]]
-        squares.append(character_coefficients(relabelled, structure)[1:] ** 2)
-    return np.array(squares)
+def logit_control(
+    logits: Float[np.ndarray, "pair answer"], places: Places, decomposition: LogitDecomposition, *, seed: int = 0
+) -> LogitControl:
+    """Compare a decomposition of logits with what it would be for relabelled symbols."""
+    structure = places.structure
+    similar = decomposition.logit_similarity > SIMILAR
+    if structure.n < 6:
+        return LogitControl(float("nan"), float("nan"), tuple(np.flatnonzero(similar).tolist()))
+    n, random = structure.n, np.random.default_rng(seed)
+    rows = logits[places.grid.reshape(-1)][:, structure.outputs]
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    variance = float(np.einsum("nc,nc->", rows, rows, dtype=np.float64)) or 1.0
+    answers = places.element[places.grid]
+    counts = places.counts[places.answered]
+    # A symbol goes to one place whether it is a or b: the embedding is the same for both.
+    place_a, place_b = np.argsort(structure.inputs_a), np.argsort(structure.inputs_b)
+    of_b = place_a[np.searchsorted(np.sort(structure.inputs_a), structure.inputs_b)]
+    shares = []
+    for _ in range(RELABELINGS if n <= 200 else RELABELINGS // 5):
+        a, c = random.permutation(n), random.permutation(n)
+        b = place_b[np.searchsorted(np.sort(structure.inputs_b), structure.inputs_a[a[of_b]])]
+        by_answer = np.argsort(answers[np.ix_(a, b)].reshape(-1), kind="stable")
+        means = np.zeros((n, n))
+        sums = np.add.reduceat(rows[by_answer], np.cumsum(counts) - counts, axis=0)
+        means[places.answered] = sums / counts[:, None]
+        coefficients = n * (structure.basis.class_functions @ mean_by_quotient(means[:, c], structure))
+        shares.append(coefficients[1:] ** 2 / variance)
+    largest = float(np.max(shares))
+    above = np.flatnonzero(similar & (decomposition.share > 2 * largest))
+    return LogitControl(float(np.sum(shares) / len(shares)), largest, tuple(above.tolist()))

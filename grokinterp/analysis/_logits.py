@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ._components import Places, character_coefficients, mean_by_answer, mean_by_quotient
+from ._components import Places, mean_by_answer, mean_by_quotient
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,6 @@ class LogitDecomposition:
     - `share`: its square, the fraction of variance. The C_ρ are orthogonal and have zero mean over c, so shares add up
       and least squares gives the same α_ρ.
     - `profile`: the mean of L̃ over all inputs and c at the same answer · c⁻¹ = g (answer − c = d), for every g.
-    - `means`: of L̃ over the pairs with each answer, in columns the c of the group.
 
     Where some answers have more pairs than others, every answer counts alike.
     """
@@ -36,8 +35,6 @@ class LogitDecomposition:
     logit_similarity: Float[np.ndarray, " irrep"]
     share: Float[np.ndarray, " irrep"]
     profile: Float[np.ndarray, " n"]
-    means: Float[np.ndarray, "n answer"]
-    variance: float
 
     @property
     def variance_explained(self) -> float:
@@ -78,9 +75,9 @@ def decompose_logits(
         squares = np.einsum("nc,nc->n", kept, kept, dtype=np.float64)
         squared = squares @ weights
         centred = float((squares - n * row_means**2) @ weights)
-    means = mean_by_answer(logits, places)
-    means = means - means[:, structure.outputs].mean(axis=1, keepdims=True)
-    coefficients = character_coefficients(means, structure)
+    means = mean_by_answer(logits, places)[:, structure.outputs]
+    profile = mean_by_quotient(means - means.mean(axis=1, keepdims=True), structure)
+    coefficients = n * (structure.basis.class_functions @ profile)
     coefficients[0] = 0.0  # Exactly: the mean over c is gone.
     similarity = coefficients / np.sqrt(centred) if centred > 0 else np.zeros_like(coefficients)
     identity = structure.basis.class_functions[:, structure.group.identity]
@@ -91,7 +88,5 @@ def decompose_logits(
         cosine_similarity=coefficients / np.sqrt(squared) if squared > 0 else np.zeros_like(coefficients),
         logit_similarity=similarity,
         share=coefficients**2 / centred if centred > 0 else np.zeros_like(coefficients),
-        profile=mean_by_quotient(means, structure),
-        means=means,
-        variance=max(centred, 0.0),
+        profile=profile,
     )

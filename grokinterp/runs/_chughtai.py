@@ -22,7 +22,7 @@ def chughtai_snapshot(folder: str | Path) -> Snapshot:
     """The network in a folder of `batch_experiments` of bilal-chughtai/rep-theory-mech-interp, with its task and split.
 
     The folder holds `cfg.json` and `model.pt`, a state dict in TransformerLens' names and layout. The elements of S_n
-    and A_n are in sympy's order and the split is `torch.randperm` under the run's seed, so that losses on train and test
+    and A_n are in sympy's order and the split is `torch.randperm` under the run's seed: losses on train and test
     pairs are those of the authors' `summary_metrics.json`.
 
     **Raises** `GrokinterpError` for a missing or damaged file, for the one-layer MLPs, and for an unknown group.
