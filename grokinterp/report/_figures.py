@@ -1,134 +1,71 @@
-"""The figures of the page, in order. Adding one is a function and an entry here."""
+"""The figures of the page, in order: those of frequencies, of irreps, and of tasks whose group is not known.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Adding a figure is a function and an entry.
+"""
 
-import plotly.graph_objects as go
+from dataclasses import replace
 
 from grokinterp.analysis import Report
+from grokinterp.wording import listed
 
 from ._attention import attention_figure
-from ._logits import logit_decomposition_figure
-from ._losses import losses_figure, progress_figure
-from ._neurons import example_neuron_spectra_figure, example_neurons_figure, neuron_clusters_figure
-from ._spectra import (
-    embedding_circles_figure,
-    embedding_spectrum_figure,
-    logit_map_spectrum_figure,
-    singular_values_figure,
-)
-from ._training import frequencies_over_training_figure, weight_norms_figure
+from ._elements import element_labels
+from ._entry import PageFigure
+from ._losses import losses_figure
+from ._of_frequencies import OF_FREQUENCIES
+from ._of_irreps import OF_IRREPS
+from ._spectra import singular_values_figure
+from ._training import weight_norms_figure
 
-
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure and what the page says about it: `name` is its anchor, `caption` how to read it."""
-
-    name: str
-    title: str
-    caption: str
-    draw: Callable[[Report], go.Figure]
-
-
-FIGURES: tuple[PageFigure, ...] = (
+WITHOUT_GROUP: tuple[PageFigure, ...] = (
     PageFigure(
         "losses",
         "Train and test loss",
-        "Grokking is a train loss that falls early and a test loss that follows much later. The shaded "
-        "spans are the phases, found from the progress measures below.",
+        "Grokking is a train loss that falls early and a test loss that follows much later.",
         losses_figure,
-    ),
-    PageFigure(
-        "progress",
-        "Progress measures: restricted and excluded loss",
-        "Restricted loss keeps only the key frequencies of the logits: when it is below the test loss, "
-        "the circuit is better than the whole network. Excluded loss removes them: when it rises, the "
-        "network has come to rely on them for the training pairs too. Below, one key frequency is removed "
-        "at a time.",
-        progress_figure,
-    ),
-    PageFigure(
-        "frequencies-over-training",
-        "Frequencies over training",
-        "Each row is a frequency, each column a checkpoint, dark is strong; triangles mark the key "
-        "frequencies. Above, how long the frequency is in the embedding; below, how much of the logits' "
-        "variance it explains.",
-        frequencies_over_training_figure,
-    ),
-    PageFigure(
-        "embedding-spectrum",
-        "Frequencies in the embedding",
-        "The embedding W_E as a sum of waves over 0 … p−1: full bars are the cosine's norm, pale bars the "
-        "sine's. A few tall pairs say that it keeps few angles of each number.",
-        embedding_spectrum_figure,
-    ),
-    PageFigure(
-        "logit-map-spectrum",
-        "Frequencies in the neuron-logit map",
-        "The same for W_L, which carries neurons to logits. Rows above a quarter of the largest make a "
-        "frequency a key frequency (unless another rule was chosen).",
-        logit_map_spectrum_figure,
-    ),
-    PageFigure(
-        "embedding-circles",
-        "The embedding in the plane of each key frequency",
-        "The embedding of every number x, seen in the plane of one key frequency; colour is the angle kx "
-        "mod p, and a line joins neighbouring angles. If the network has learnt angles, the points form a "
-        "circle in order of colour.",
-        embedding_circles_figure,
-    ),
-    PageFigure(
-        "neuron-clusters",
-        "Neurons by frequency",
-        "How many neurons compute with a single frequency (at least 85 % of their variance), and how much "
-        "the best frequency explains of every neuron. Neurons left of the dotted line belong to no "
-        "cluster.",
-        neuron_clusters_figure,
-    ),
-    PageFigure(
-        "example-neurons",
-        "Four neurons",
-        "Activation over all inputs (a, b), from zero (pale) to the neuron's largest (dark): the best-"
-        "explained neuron of each of the largest clusters. A neuron of one frequency shows a regular "
-        "pattern of waves.",
-        example_neurons_figure,
-    ),
-    PageFigure(
-        "example-neuron-spectra",
-        "The same neurons by frequency",
-        "The two-dimensional spectrum of each pattern. A neuron of frequency k is dark at (k, 0), (0, k) "
-        "and (k, k) only.",
-        example_neuron_spectra_figure,
-    ),
-    PageFigure(
-        "logit-decomposition",
-        "Logits as a sum of cosines",
-        "Above, the share of the logits' variance that is a cosine of the answer's distance from c. "
-        "Below, the mean logit by that distance d: the waves of the key frequencies all agree at d = 0, "
-        "the right answer, and cancel elsewhere.",
-        logit_decomposition_figure,
     ),
     PageFigure(
         "attention",
         "Attention",
-        "Attention from = to a for all inputs, from none (pale) to all (dark). Each title names the "
-        "frequency that explains most of the pattern, how much of it, and the head's mean attention to a, "
-        "b and =.",
+        "Attention from = to a for all inputs, from none (pale) to all (dark); pairs that have no answer are left out. "
+        "Each title states the head's mean attention to {positions}.",
         attention_figure,
     ),
     PageFigure(
         "weight-norms",
-        "Size of the weights, and how sparse their spectra are",
-        "The sum of squares of each matrix: weight decay shrinks what is not needed once the network "
-        "generalises. Below, the Gini coefficient of the spectra: 0 if all components are equally long, "
-        "towards 1 if few carry everything.",
+        "Size of the weights",
+        "The sum of squares of each matrix: weight decay shrinks what is not needed once the network generalises.",
         weight_norms_figure,
     ),
     PageFigure(
         "singular-values",
         "How many directions the embedding uses",
-        "Singular values of W_E beside those of a random matrix of the same size. Two directions per key "
-        "frequency stand out if the network keeps its numbers on few circles.",
+        "Singular values of W_E beside those of a random matrix of the same size. Few values that stand out say that "
+        "the network keeps its inputs in few directions.",
         singular_values_figure,
     ),
 )
+
+
+def page_figures(report: Report) -> tuple[PageFigure, ...]:
+    """The figures that apply to a report, with captions in the words of its task.
+
+    In captions `{positions}` stands for what the network reads, `{elements}` for the elements of a cyclic group in
+    order, `{angle}` for the place of a number x on the circle of frequency k, and `{answer}` for the answer's element.
+    """
+    circuit = report.in_group
+    figures = WITHOUT_GROUP if circuit is None else OF_FREQUENCIES if circuit.structure.is_cyclic else OF_IRREPS
+    words = _words(report)
+    return tuple(replace(entry, caption=entry.caption.format(**words)) for entry in figures if entry.applies(report))
+
+
+def _words(report: Report) -> dict[str, str]:
+    task, structure = report.run.task, report.run.task.structure
+    words = {"positions": listed(task.positions), "answer": structure.combination if structure else ""}
+    words |= {"elements": "0 … p−1", "angle": "kx mod p"}
+    if structure is None or structure.symbol == "{x}":
+        return words
+    elements = element_labels(task, structure)
+    generator = elements[min(1, structure.n - 1)]
+    logarithm = f"k·{structure.symbol.format(x='x')} mod {structure.n} (the logarithm to {generator})"
+    return words | {"elements": f"the powers of {generator} in order", "angle": logarithm}

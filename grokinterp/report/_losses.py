@@ -2,18 +2,11 @@
 
 import plotly.graph_objects as go
 
-from grokinterp.analysis import Report
+from grokinterp.analysis import Report, one_excluded
 
+from ._keys import called, key_colours, plural, shown_note
 from ._series import is_thinned, line, series
-from ._style import (
-    MEASURE_COLOURS,
-    adapt,
-    frequency_colours,
-    logarithmic,
-    new_figure,
-    share_steps,
-    shown_note,
-)
+from ._style import MEASURE_COLOURS, adapt, logarithmic, new_figure, share_steps
 
 _PHASE_COLOURS = {"memorization": "#7A828C", "circuit_formation": "#E69F00", "cleanup": "#009E73"}
 
@@ -35,38 +28,38 @@ def losses_figure(report: Report) -> go.Figure:
     return figure
 
 
-_PROGRESS = {
-    "train_loss": "train",
-    "test_loss": "test",
-    "restricted_loss": "restricted (all pairs)",
-    "excluded_loss": "excluded (key frequencies)",
-    "excluded_loss_all_frequencies": "excluded (all frequencies)",
-}
-
-
 def progress_figure(report: Report) -> go.Figure:
-    """Restricted and excluded loss per checkpoint, below them one key frequency excluded at a time (dashed).
+    """Restricted and excluded loss per checkpoint, below them one key irrep excluded at a time (dashed).
 
-    Nanda et al. 2023, Figure 7. The losses are over the p answers.
+    Nanda et al. 2023, Figure 7, for frequencies. The losses are over the answers.
     """
-    measures = report.curves.measures
+    measures, structure = report.curves.measures, report.circuit.structure
+    what = plural(structure)
+    together = {
+        "train_loss": "train",
+        "test_loss": "test",
+        "restricted_loss": "restricted (all pairs)",
+        "excluded_loss": f"excluded (key {what})",
+        f"excluded_loss_all_{what}": f"excluded (all {what})",
+    }
     figure = new_figure("Progress measures", note=shown_note(report), height=620, narrow_height=720)
-    for column, name in _PROGRESS.items():
+    for column, name in together.items():
         figure.add_trace(line(measures, column, name, MEASURE_COLOURS[column]))
     one_removed = {
-        f"excluded_loss_k{k}": (f"without k = {k}", colour) for k, colour in frequency_colours(report).items()
+        f"excluded_loss_{one_excluded(structure, irrep)}": (f"without {called(structure, irrep)}", colour)
+        for irrep, colour in key_colours(report).items()
     }
     for column, (name, colour) in one_removed.items():
         figure.add_trace(line(measures, column, name, colour, dash="dash", yaxis="y2", legend="legend2"))
     train = line(measures, "train_loss", "train", MEASURE_COLOURS["train_loss"], yaxis="y2", legend="legend2")
     figure.add_trace(train)
-    upper = [series(measures, column)[1] for column in _PROGRESS]
+    upper = [series(measures, column)[1] for column in together]
     lower = [series(measures, column)[1] for column in (*one_removed, "train_loss")]
     figure.update_layout(
         xaxis={"anchor": "y2"},
         yaxis={"title": {"text": "loss"}, **logarithmic(*upper)},
         yaxis2={
-            "title": {"text": "excluded loss, one k"},
+            "title": {"text": f"excluded loss, one {'k' if structure.is_cyclic else 'irrep'}"},
             "anchor": "x",
             **logarithmic(*lower),
         },

@@ -1,35 +1,33 @@
-"""The neurons by frequency: clusters, and examples over (a, b) and in Fourier space."""
+"""The neurons by frequency or irrep: clusters, and examples over (a, b) and by their spectra."""
+
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
 
-from grokinterp.analysis import CLUSTER_THRESHOLD, Report, neuron_spectrum
+from grokinterp.analysis import CLUSTER_THRESHOLD, Circuit, Report, neuron_spectrum
+from grokinterp.wording import number
 
+from ._elements import PairGrid
+from ._keys import TICKS_UP, called, irrep_name, key_colours
 from ._series import crop_note, cropped
-from ._style import (
-    OTHER,
-    SEQUENTIAL,
-    axis_names,
-    frequency_colours,
-    lay_out_cells,
-    new_figure,
-    nothing_to_see,
-)
+from ._style import OTHER, SEQUENTIAL, axis_names, label, lay_out_cells, new_figure, nothing_to_see
 
 BINS = 20
 
 
 def neuron_clusters_figure(report: Report) -> go.Figure:
-    """Neurons per frequency, and how much of each neuron's variance its best frequency explains.
+    """Neurons per frequency or irrep, and how much of each neuron's variance the best one explains.
 
     A neuron belongs to a cluster if a degree-2 polynomial of one frequency explains at least 85 % of its
-    variance (Nanda et al. 2023, §4.1).
+    variance (Nanda et al. 2023, §4.1); for other groups, if the functions of a and b in one irrep do.
     """
-    neurons, colours = report.neurons, frequency_colours(report)
+    circuit, colours = report.circuit, key_colours(report)
+    neurons, structure, word = circuit.neurons, circuit.structure, circuit.structure.irrep_word
     clusters = neurons.clusters()
-    counts = {str(k): len(members) for k, members in clusters.items()} | {"none": len(neurons.unclustered())}
-    figure = new_figure("Neurons by frequency", height=520, narrow_height=520)
+    counts = {irrep_name(structure, irrep): len(members) for irrep, members in clusters.items()}
+    counts["none"] = len(neurons.unclustered())
+    figure = new_figure(f"Neurons by {word}", height=520, narrow_height=520)
     figure.add_trace(
         go.Bar(
             x=list(counts),
@@ -38,16 +36,16 @@ def neuron_clusters_figure(report: Report) -> go.Figure:
             textposition="outside",
             cliponaxis=False,
             width=min(0.8, 0.14 * len(counts)),
-            marker_color=[*(colours.get(k, OTHER) for k in clusters), OTHER],
+            marker_color=[*(colours.get(irrep, OTHER) for irrep in clusters), OTHER],
             name="neurons",
             showlegend=False,
-            hovertemplate="frequency %{x}: %{y} neurons<extra></extra>",
+            hovertemplate=f"{word} %{{x}}: %{{y}} neurons<extra></extra>",
         )
     )
     edges = np.linspace(0, 1, BINS + 1)
-    explained, best = neurons.variance_explained, neurons.frequency
-    groups = {f"k = {k}": (best == k, colour) for k, colour in colours.items()}
-    groups["other k"] = (~np.isin(best, list(colours)), OTHER)
+    explained, best = neurons.variance_explained, neurons.irrep
+    groups = {called(structure, irrep): (best == irrep, colour) for irrep, colour in colours.items()}
+    groups["other k" if structure.is_cyclic else "other irreps"] = (~np.isin(best, list(colours)), OTHER)
     for name, (members, colour) in groups.items():
         figure.add_trace(
             go.Bar(
@@ -73,10 +71,10 @@ def neuron_clusters_figure(report: Report) -> go.Figure:
     )
     figure.update_layout(
         barmode="stack",
-        xaxis={"type": "category", "title": {"text": "frequency of the cluster"}, "anchor": "y"},
+        xaxis={"type": "category", "title": {"text": f"{word} of the cluster"}, "anchor": "y"},
         yaxis={"title": {"text": "neurons"}, "domain": [0.62, 1.0]},
         xaxis2={
-            "title": {"text": "variance explained by the best frequency"},
+            "title": {"text": f"variance explained by the best {word}"},
             "range": [0, 1],
             "tickformat": ".0%",
             "anchor": "y2",
@@ -88,49 +86,90 @@ def neuron_clusters_figure(report: Report) -> go.Figure:
 
 
 def example_neurons_figure(report: Report) -> go.Figure:
-    """Activations of four neurons over all (a, b): waves of one frequency (Nanda et al. 2023, §4.1)."""
-    p = report.run.task.p
-    figure = new_figure("Four neurons over (a, b)", note=crop_note(p, "a and b"))
+    """Activations of four neurons over all (a, b): waves of one frequency (Nanda et al. 2023, §4.1).
+
+    In a group that is not cyclic, a stands in the order of the right cosets, and b in that of the left cosets, of the
+    subgroups that tell most of the neuron's input from each (Stander et al. 2024): a coset neuron shows blocks.
+    """
+    circuit, grid = report.circuit, PairGrid.of(report)
+    figure = new_figure("Four neurons over (a, b)", note=grid.note)
     chosen = example_neurons(report)
-    for number, neuron in enumerate(chosen, start=1):
-        grid = report.snapshot.neurons[:, neuron].reshape(p, p)
-        _heatmap(figure, number, cropped(grid), "a = %{y}, b = %{x}<br>activation %{z:.3g}", ("b", "a"))
-    return _finish(figure, report, chosen, heights=(339, 140), columns=(2, 2))
+    titles = []
+    for cell, neuron in enumerate(chosen, start=1):
+        drawn, title = (grid, "") if circuit.cosets is None else _by_cosets(circuit, neuron, grid)
+        data = drawn.heatmap(report.snapshot.neurons[:, neuron])
+        x, y = _add_heatmap(figure, cell, "a = %{y}, b = %{x}<br>activation %{z:.3g}", data)
+        figure.update_layout({x: drawn.axis("b"), y: {**drawn.axis("a"), "scaleanchor": x.replace("axis", "")}})
+        titles.append(_title(circuit, neuron) + title)
+    return _finish(figure, titles, heights=(339, 140), columns=(2, 2))
+
+
+def _by_cosets(circuit: Circuit, neuron: int, grid: PairGrid) -> tuple[PairGrid, str]:
+    """The grid in the order of the cosets that the neuron tells apart, and which they are."""
+    assert circuit.cosets is not None
+    orders, named = [], []
+    for input_name, side, found in zip("ab", ("right", "left"), circuit.cosets, strict=True):
+        subgroup = found.subgroups[found.subgroup[neuron]]
+        orders.append(np.argsort(circuit.structure.group.cosets(subgroup, side), kind="stable"))
+        of = label(subgroup.kind) or f"order {subgroup.order}"
+        named.append(f"{input_name}: {subgroup.index} cosets of {of} ({number(found.least[neuron])})")
+    return grid.ordered(*orders), f"<br><span style='font-size:10px'>{', '.join(named)}</span>"
 
 
 def example_neuron_spectra_figure(report: Report) -> go.Figure:
-    """The same four neurons in the 2-D Fourier basis: norm per pair (frequency along a, frequency along b).
+    """The same four neurons in the 2-D Fourier basis: norm per pair (irrep along a, irrep along b).
 
     Nanda et al. 2023, §4.1: a neuron of frequency k has energy at (k, 0), (0, k) and (k, k) alone. The
     constant, which the mean activation gives, is left out.
     """
-    p = report.run.task.p
-    figure = new_figure("The same neurons by frequency", note=crop_note(p // 2 + 1, "the frequency"))
+    circuit = report.circuit
+    structure, word = circuit.structure, circuit.structure.irrep_word
+    note = crop_note(len(structure.basis.irrep_names), f"the {word}")
+    figure = new_figure(f"The same neurons by {word}", note=note)
     chosen = example_neurons(report)
-    for number, neuron in enumerate(chosen, start=1):
-        norms = neuron_spectrum(report.snapshot, neuron)
-        hover = "along a: k = %{y}, along b: k = %{x}<br>norm %{z:.3g}"
-        _heatmap(figure, number, cropped(norms), hover, ("frequency along b", "along a"))
-    return _finish(figure, report, chosen, heights=(180, 130), columns=(4, 2))
+    for cell, neuron in enumerate(chosen, start=1):
+        k = "k = " if structure.is_cyclic else ""
+        hover = f"along a: {k}%{{y}}, along b: {k}%{{x}}<br>norm %{{z:.3g}}"
+        data = {"z": cropped(neuron_spectrum(report.snapshot, neuron))}
+        x, y = _add_heatmap(figure, cell, hover, data)
+        along_a = _irreps_from_trivial(circuit, "along a" if structure.is_cyclic else "", named=True)
+        along_b = _irreps_from_trivial(circuit, f"{word} along b", named=False)
+        figure.update_layout({x: along_b, y: {**along_a, "scaleanchor": x.replace("axis", "")}})
+    titles = [_title(circuit, neuron) for neuron in chosen]
+    # Names of irreps need room at the left of every cell.
+    wide, columns = (180, 4) if structure.is_cyclic else (240, 2)
+    return _finish(figure, titles, heights=(wide, 130), columns=(columns, 2))
+
+
+def _irreps_from_trivial(circuit: Circuit, title: str, *, named: bool) -> dict[str, Any]:
+    """An axis that counts all irreps; under the cells there is no room for names."""
+    axis = {"title": {"text": title, "standoff": 2}, "constrain": "domain", "showgrid": False}
+    if circuit.structure.is_cyclic:
+        return {**axis, "nticks": 5}
+    last = len(circuit.structure.basis.irrep_names)
+    shown = range(0, last, -(-last // TICKS_UP))
+    names = [irrep_name(circuit.structure, irrep) for irrep in shown]
+    return {**axis, "tickvals": list(shown), "ticktext": names, "showticklabels": named}
 
 
 def example_neurons(report: Report, count: int = 4) -> list[int]:
-    """The best-explained neuron of each of the largest clusters; then the best-explained of all others."""
-    neurons = report.neurons
+    """The best-explained neuron of each of the largest clusters; then of each other irrep; then of all others."""
+    neurons = report.circuit.neurons
     explained = neurons.variance_explained
-    clusters = sorted(neurons.clusters().values(), key=len, reverse=True)
-    chosen = [max(members, key=lambda neuron: explained[neuron]) for members in clusters[:count]]
-    others = [int(neuron) for neuron in np.argsort(-explained, kind="stable") if neuron not in chosen]
-    return (chosen + others)[:count]
+    clusters = neurons.clusters()
+    others = {irrep: members for irrep, members in neurons.clusters(0.0).items() if irrep not in clusters}
+    groups = [*sorted(clusters.values(), key=len, reverse=True), *sorted(others.values(), key=len, reverse=True)]
+    chosen = [max(members, key=lambda neuron: explained[neuron]) for members in groups[:count]]
+    rest = [int(neuron) for neuron in np.argsort(-explained, kind="stable") if neuron not in chosen]
+    return (chosen + rest)[:count]
 
 
-def _heatmap(
-    figure: go.Figure, number: int, grid: Float[np.ndarray, "a b"], hover: str, titles: tuple[str, str]
-) -> None:
-    x, y = axis_names(number)
+def _add_heatmap(figure: go.Figure, cell: int, hover: str, data: dict[str, Any]) -> tuple[str, str]:
+    """Draw a cell; the names of its axes."""
+    x, y = axis_names(cell)
     figure.add_trace(
         go.Heatmap(
-            z=grid,
+            **data,
             xaxis=x.replace("axis", ""),
             yaxis=y.replace("axis", ""),
             colorscale=SEQUENTIAL,
@@ -138,26 +177,16 @@ def _heatmap(
             hovertemplate=f"{hover}<extra></extra>",
         )
     )
-    square = {"constrain": "domain", "showgrid": False, "nticks": 5}
-    figure.update_layout(
-        {
-            x: {**square, "title": {"text": titles[0], "standoff": 2}},
-            y: {**square, "title": {"text": titles[1], "standoff": 2}, "scaleanchor": x.replace("axis", "")},
-        }
-    )
+    return x, y
 
 
-def _finish(
-    figure: go.Figure,
-    report: Report,
-    chosen: list[int],
-    *,
-    heights: tuple[int, int],
-    columns: tuple[int, int],
-) -> go.Figure:
-    if not chosen:
+def _title(circuit: Circuit, neuron: int) -> str:
+    best = called(circuit.structure, int(circuit.neurons.irrep[neuron]))
+    return f"neuron {neuron}: {best}, {circuit.neurons.variance_explained[neuron]:.0%}"
+
+
+def _finish(figure: go.Figure, titles: list[str], *, heights: tuple[int, int], columns: tuple[int, int]) -> go.Figure:
+    if not titles:
         return nothing_to_see(figure, "The network has no neurons.")
-    frequency, explained = report.neurons.frequency, report.neurons.variance_explained
-    titles = [f"neuron {n}: k = {frequency[n]}, {explained[n]:.0%}" for n in chosen]
     lay_out_cells(figure, titles, heights=heights, columns=columns, gap=0.08)
     return figure

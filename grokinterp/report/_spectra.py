@@ -1,43 +1,34 @@
-"""The weights by frequency: spectra, the circles of the embedding, and singular values."""
+"""The weights of a task in a cyclic group by frequency: spectra and circles; and the embedding's singular values."""
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
 from grokinterp.analysis import Report, Spectrum, embedding_circle
-from grokinterp.fourier import FourierBasis
 
-from ._style import (
-    OTHER,
-    axis_names,
-    frequency_colours,
-    lay_out_cells,
-    new_figure,
-    nothing_to_see,
-    shown_key_frequencies,
-    shown_note,
-)
+from ._elements import element_labels
+from ._keys import irrep_axis, irrep_colours, irrep_range, key_colours, key_names_above, shown_keys, shown_note
+from ._style import OTHER, axis_names, lay_out_cells, new_figure, nothing_to_see
 
 
 def embedding_spectrum_figure(report: Report) -> go.Figure:
     """Norms of W_E's cos and sin components, key frequencies coloured (Nanda et al. 2023, Figure 3)."""
-    return _spectrum_figure("Fourier spectrum of the embedding W_E", report.embedding, report)
+    return _spectrum_figure("Fourier spectrum of the embedding W_E", report.circuit.embedding, report)
 
 
 def logit_map_spectrum_figure(report: Report) -> go.Figure:
     """Norms of the cos and sin components of the neuron-logit map W_L (Nanda et al. 2023, Figure 3)."""
-    return _spectrum_figure("Fourier spectrum of the neuron-logit map W_L", report.logit_map_spectrum, report)
+    return _spectrum_figure("Fourier spectrum of the neuron-logit map W_L", report.circuit.logit_map_spectrum, report)
 
 
 def _spectrum_figure(title: str, spectrum: Spectrum, report: Report) -> go.Figure:
-    colours = frequency_colours(report)
-    basis = FourierBasis(report.run.task.p)
-    frequencies = list(basis.frequencies)
-    bar_colours = [colours.get(k, OTHER) for k in frequencies]
+    structure = report.circuit.structure
+    basis, frequencies = structure.basis, list(range(1, structure.n // 2 + 1))
+    bar_colours = irrep_colours(report, frequencies)
     figure = new_figure(title, note=shown_note(report), height=300, narrow_height=280)
     norms = spectrum.component_norms.astype(np.float32)
     for part, (name, opacity) in enumerate((("cos", 1.0), ("sin", 0.55))):
-        # The highest frequency of an even p has no sine.
+        # The highest frequency of an even n has no sine.
         rows = [basis.rows(k)[part] if part < len(basis.rows(k)) else None for k in frequencies]
         figure.add_trace(
             go.Bar(
@@ -49,22 +40,10 @@ def _spectrum_figure(title: str, spectrum: Spectrum, report: Report) -> go.Figur
                 showlegend=False,
             )
         )
-    figure.add_trace(
-        go.Scatter(
-            x=list(colours),
-            y=[float(norms[list(basis.rows(k))].max()) for k in colours],
-            text=[str(k) for k in colours],
-            mode="text",
-            textposition="top center",
-            textfont={"size": 11},
-            hoverinfo="skip",
-            showlegend=False,
-            cliponaxis=False,
-            name="key frequencies",
-        )
-    )
+    heights = {k: float(norms[list(basis.rows(k))].max()) for k in shown_keys(report)}
+    figure.add_trace(key_names_above(report, heights))
     figure.update_layout(barmode="group", bargap=0.2, bargroupgap=0)
-    figure.update_xaxes(title_text="frequency k", range=[0.3, len(frequencies) + 0.7])
+    figure.update_xaxes(**irrep_axis(structure), range=irrep_range(structure))
     figure.update_yaxes(title_text="norm", rangemode="tozero")
     return figure
 
@@ -73,24 +52,26 @@ LABELS_PER_CIRCLE = 12
 
 
 def embedding_circles_figure(report: Report) -> go.Figure:
-    """The embeddings of 0 … p−1 in the plane of each key frequency: circles if it has learnt angles.
+    """The embeddings of the elements of a cyclic group in the plane of each key frequency: circles if learnt as angles.
 
     The plane is spanned by the two d_model vectors Σ_x cos(w_k x) W_E[x] and Σ_x sin(w_k x) W_E[x]. Nanda
-    et al. 2023, §4.1, find the embedding to be a map to such circles. Points are coloured by kx mod p, the
-    angle each should have, and joined in that order.
+    et al. 2023, §4.1, find the embedding to be a map to such circles. Points are coloured by kx mod n, the
+    angle each should have, and joined in that order; in a group of products x is a number's logarithm, and the point
+    has the number's name.
     """
-    p = report.run.task.p
-    shown, colours = shown_key_frequencies(report), frequency_colours(report)
+    structure = report.circuit.structure
+    n, labels = structure.n, element_labels(report.run.task, structure)
+    shown, colours = shown_keys(report), key_colours(report)
     figure = new_figure("Circles in the embedding", note=shown_note(report))
     if not shown:
         return nothing_to_see(figure, "No key frequency, no circle.")
-    residues = np.arange(p)
+    elements, log_x = np.arange(n), structure.symbol.format(x="x")
     for number, k in enumerate(shown, start=1):
         xy = embedding_circle(report.snapshot, k).astype(np.float32)
-        order = np.lexsort((residues, residues * k % p))
-        place = residues[order] * k % p
-        labelled = np.zeros(p, dtype=bool)
-        labelled[np.linspace(0, p, min(p, LABELS_PER_CIRCLE), endpoint=False).astype(int)] = True
+        order = np.lexsort((elements, elements * k % n))
+        place = elements[order] * k % n
+        labelled = np.zeros(n, dtype=bool)
+        labelled[np.linspace(0, n, min(n, LABELS_PER_CIRCLE), endpoint=False).astype(int)] = True
         x, y = axis_names(number)
         figure.add_trace(
             go.Scatter(
@@ -100,12 +81,12 @@ def embedding_circles_figure(report: Report) -> go.Figure:
                 yaxis=y.replace("axis", ""),
                 mode="lines+markers+text",
                 line={"color": colours[k], "width": 0.7},
-                marker={"color": place / p, "colorscale": "Phase", "cmin": 0, "cmax": 1, "size": 5},
-                text=[f"\u00a0{x}\u00a0" if named else "" for x, named in zip(residues[order], labelled, strict=True)],
+                marker={"color": place / n, "colorscale": "Phase", "cmin": 0, "cmax": 1, "size": 5},
+                text=[f"\u00a0{labels[i]}\u00a0" if named else "" for i, named in zip(order, labelled, strict=True)],
                 textposition=_outwards(xy[order]),
                 textfont={"size": 10},
-                customdata=np.stack([residues[order], place], axis=1),
-                hovertemplate=f"x = %{{customdata[0]}}<br>{k}·x mod {p} = %{{customdata[1]}}<extra></extra>",
+                customdata=[[labels[i], int(angle)] for i, angle in zip(order, place, strict=True)],
+                hovertemplate=f"x = %{{customdata[0]}}<br>{k}·{log_x} mod {n} = %{{customdata[1]}}<extra></extra>",
                 name=f"k = {k}",
                 showlegend=False,
                 cliponaxis=False,
@@ -126,7 +107,7 @@ def embedding_circles_figure(report: Report) -> go.Figure:
     return figure
 
 
-def _outwards(xy: Float[np.ndarray, "p 2"]) -> list[str]:
+def _outwards(xy: Float[np.ndarray, "n 2"]) -> list[str]:
     """The side of each point that faces away from the centre."""
     angles = np.arctan2(xy[:, 1], xy[:, 0])
     sides = (

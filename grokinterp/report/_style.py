@@ -8,18 +8,17 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from grokinterp.analysis import Report
-
 # Okabe & Ito's colours, told apart by the colour-blind; black and the pale yellow give way to tones that
-# show on light and dark paper alike. Here a colour always means a frequency or, in the loss figures, a
-# measure.
-FREQUENCY_COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#A89A00", "#882255")
+# show on light and dark paper alike. Here a colour always means a key frequency or irrep
+# or, in the loss figures, a measure.
+KEY_COLOURS = ("#E69F00", "#0072B2", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#A89A00", "#882255")
 MEASURE_COLOURS = {
     "train_loss": "#7A828C",
     "test_loss": "#D55E00",
     "restricted_loss": "#009E73",
     "excluded_loss": "#0072B2",
     "excluded_loss_all_frequencies": "#56B4E9",
+    "excluded_loss_all_irreps": "#56B4E9",
 }
 # Paul Tol's muted scheme, for what is neither: weight matrices.
 MATRIX_COLOURS = (
@@ -35,6 +34,8 @@ MATRIX_COLOURS = (
 OTHER = "#A3A9B1"
 INK = "#2B3036"
 RULE = "rgba(128,134,142,0.25)"
+# Zero is the paper's grey, so that a sign shows.
+DIVERGING = ((0.0, "#A6341B"), (0.25, "#E4A07E"), (0.5, "#F7F9FB"), (0.75, "#7FB2D3"), (1.0, "#08325C"))
 SEQUENTIAL = ((0.0, "#F7F9FB"), (0.25, "#C6DCEB"), (0.5, "#7FB2D3"), (0.75, "#2F7CB0"), (1.0, "#08325C"))
 
 TEMPLATE = go.layout.Template(
@@ -65,7 +66,7 @@ TEMPLATE = go.layout.Template(
             "bordercolor": OTHER,
             "font": {"color": INK, "size": 12},
         },
-        "colorway": FREQUENCY_COLOURS,
+        "colorway": KEY_COLOURS,
         "bargap": 0.25,
     }
 )
@@ -180,29 +181,6 @@ def label(text: object) -> str:
     '&lt;b&gt;W&lt;/b&gt;'
     """
     return escape(str(text), quote=False)
-
-
-# Frequencies
-
-
-def shown_key_frequencies(report: Report) -> tuple[int, ...]:
-    """The key frequencies that get a colour, a line and a circle: the strongest in W_L, in order."""
-    norms = report.logit_map_spectrum.frequency_norms
-    strongest = sorted(report.key_frequencies, key=lambda k: -float(norms[k]))[: len(FREQUENCY_COLOURS)]
-    return tuple(sorted(strongest))
-
-
-def frequency_colours(report: Report) -> dict[int, str]:
-    """Frequency → colour, the same in every figure; all others are grey (`OTHER`)."""
-    return dict(zip(shown_key_frequencies(report), FREQUENCY_COLOURS, strict=False))
-
-
-def shown_note(report: Report) -> str:
-    """What to say where not all key frequencies are shown."""
-    shown, keys = shown_key_frequencies(report), report.key_frequencies
-    if len(shown) == len(keys):
-        return ""
-    return f"Of {len(keys)} key frequencies, the {len(shown)} strongest in W_L have a colour of their own."
 
 
 def positive_span(*series: Float[np.ndarray, " _"]) -> float:

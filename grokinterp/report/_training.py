@@ -1,45 +1,39 @@
-"""What else changes over training: the frequencies' strengths and the size of the weights."""
+"""What else changes over training: the strength of each frequency or irrep and the size of the weights."""
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from grokinterp.analysis import Report
 
+from ._keys import TICKS_UP, irrep_axis, key_colours, plural, shown_note
 from ._series import every_so_many, line
-from ._style import (
-    MATRIX_COLOURS,
-    OTHER,
-    SEQUENTIAL,
-    adapt,
-    frequency_colours,
-    label,
-    new_figure,
-    share_steps,
-    shown_note,
-)
+from ._style import MATRIX_COLOURS, OTHER, SEQUENTIAL, adapt, label, new_figure, share_steps
 
 
-def frequencies_over_training_figure(report: Report) -> go.Figure:
-    """Strength of every frequency at every checkpoint: in the embedding, and in the logits.
+def irreps_over_training_figure(report: Report) -> go.Figure:
+    """Strength of every frequency or irrep at every checkpoint: in the embedding, and in the logits.
 
-    Above, the norm of W_E's cos and sin components; below, the logits' share of variance in cos(w_k(answer
-    − c)). The key frequencies are marked at the right. Shows over time what Nanda et al. 2023, Figures 3
-    and 5, show at the end.
+    Above, the norm of its rows of W_E (cos and sin); below, the logits' share of variance in its character, for
+    frequencies cos(w_k(answer − c)). The keys are marked at the right. Shows over time what Nanda et al. 2023, Figures
+    3 and 5, show at the end; Chughtai et al. 2023 follow the logit similarity of irreps, the share's root.
     """
-    curves, colours = report.curves, frequency_colours(report)
-    figure = new_figure("Frequencies over training", note=shown_note(report), height=620, narrow_height=560)
+    curves, colours, structure = report.curves, key_colours(report), report.circuit.structure
+    title = f"{plural(structure).capitalize()} over training"
+    figure = new_figure(title, note=shown_note(report), height=620, narrow_height=560)
     chosen = every_so_many(len(curves.measures))
     steps = curves.measures["step"].to_numpy()[chosen].astype("int32")
-    k = list(range(1, curves.embedding_norms.shape[1]))
+    irreps = list(range(1, curves.embedding_norms.shape[1]))
+    word = "k =" if structure.is_cyclic else "irrep"
     for number, (values, name, form) in enumerate(
-        ((curves.embedding_norms, "norm in W_E", ".3g"), (curves.cosine_share, "share of logits", ".1%")),
+        ((curves.embedding_norms, "norm in W_E", ".3g"), (curves.logit_share, "share of logits", ".1%")),
         start=1,
     ):
         axis = "y" if number == 1 else "y2"
         figure.add_trace(
             go.Heatmap(
                 x=steps,
-                y=k,
+                y=irreps,
                 z=values[chosen, 1:].T.astype("float32"),
                 yaxis=axis,
                 name=name,
@@ -53,7 +47,7 @@ def frequencies_over_training_figure(report: Report) -> go.Figure:
                     "tickformat": ".2~p" if number == 2 else "",
                     "outlinewidth": 0,
                 },
-                hovertemplate=f"step %{{x:,}}<br>k = %{{y}}<br>{name} %{{z:{form}}}<extra></extra>",
+                hovertemplate=f"step %{{x:,}}<br>{word} %{{y}}<br>{name} %{{z:{form}}}<extra></extra>",
             )
         )
         figure.add_trace(
@@ -64,16 +58,17 @@ def frequencies_over_training_figure(report: Report) -> go.Figure:
                 yaxis=axis,
                 mode="markers",
                 marker={"symbol": "triangle-left", "size": 9, "color": list(colours.values())},
-                name="key frequencies",
+                name=f"key {plural(structure)}",
                 showlegend=False,
                 cliponaxis=False,
-                hovertemplate="key frequency %{y}<extra></extra>",
+                hovertemplate=f"key {structure.irrep_word} %{{y}}<extra></extra>",
             )
         )
+    what = "frequency k" if structure.is_cyclic else "irrep"
     figure.update_layout(
         xaxis={"anchor": "y2"},
-        yaxis={"title": {"text": "frequency k (W_E)"}, "domain": [0.54, 1.0]},
-        yaxis2={"title": {"text": "frequency k (logits)"}, "domain": [0.0, 0.46], "anchor": "x"},
+        yaxis={**irrep_axis(structure, f"{what} (W_E)", ticks=TICKS_UP), "domain": [0.54, 1.0]},
+        yaxis2={**irrep_axis(structure, f"{what} (logits)", ticks=TICKS_UP), "domain": [0.0, 0.46], "anchor": "x"},
     )
     share_steps(figure, [], last=report.snapshot.step)
     # After the step axis: the marks stand on an axis of their own, right of the last step at any zoom.
@@ -88,7 +83,7 @@ def weight_norms_figure(report: Report) -> go.Figure:
     """Sum of squared weights per matrix, and the Gini coefficients of the spectra of W_E and W_L.
 
     Nanda et al. 2023, Figure 7 (total sum of squared weights, Gini). With many matrices, the largest have a
-    line of their own and the others one together.
+    line of their own and the others one together. Where no group is known there are no spectra.
     """
     measures = report.curves.measures
     prefix = "sum_of_squared_weights_"
@@ -97,12 +92,23 @@ def weight_norms_figure(report: Report) -> go.Figure:
     table = measures[["step"]].join(measures.filter(regex=f"^{prefix}").fillna(0.0))
     ranked = table.drop(columns="step").iloc[-1].sort_values(ascending=False, kind="stable").index.tolist()
     own, others = ranked[: len(MATRIX_COLOURS)], ranked[len(MATRIX_COLOURS) :]
-    figure = new_figure("Size of the weights and sparsity of their spectra", height=560, narrow_height=600)
+    figure = new_figure("Size of the weights and sparsity of their spectra")
     for column, colour in zip(own, MATRIX_COLOURS, strict=False):
         figure.add_trace(line(table, column, label(column.removeprefix(prefix)), colour))
     if others:
         rest = table.assign(others=table[others].sum(axis=1))
         figure.add_trace(line(rest, "others", f"{len(others)} smaller ones together", OTHER, dash="dot"))
+    figure.update_layout(yaxis={"title": {"text": "sum of squares"}, "rangemode": "tozero", "hoverformat": ".3g"})
+    subplots = ["xy"]
+    if "gini_W_E" in measures:
+        subplots.append("xy2")
+        _add_gini(figure, measures)
+    share_steps(figure, subplots, last=report.snapshot.step)
+    return figure
+
+
+def _add_gini(figure: go.Figure, measures: pd.DataFrame) -> None:
+    """The Gini coefficients, in a panel below."""
     for column, name, colour, dash in (
         ("gini_W_E", "Gini of W_E", "#44AA99", "solid"),
         ("gini_W_L", "Gini of W_L", "#882255", "dash"),
@@ -110,7 +116,6 @@ def weight_norms_figure(report: Report) -> go.Figure:
         figure.add_trace(line(measures, column, name, colour, dash=dash, yaxis="y2", legend="legend2"))
     figure.update_layout(
         xaxis={"anchor": "y2"},
-        yaxis={"title": {"text": "sum of squares"}, "rangemode": "tozero", "hoverformat": ".3g"},
         yaxis2={
             "title": {"text": "Gini coefficient"},
             "range": [0, 1],
@@ -120,6 +125,4 @@ def weight_norms_figure(report: Report) -> go.Figure:
         legend2={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.13, "yanchor": "top"},
     )
     domains = {"yaxis.domain": [0.42, 1.0], "yaxis2.domain": [0.0, 0.36]}
-    adapt(figure, wide=domains, narrow=domains)
-    share_steps(figure, ["xy", "xy2"], last=report.snapshot.step)
-    return figure
+    adapt(figure, wide={"height": 560, **domains}, narrow={"height": 600, **domains})

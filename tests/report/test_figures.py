@@ -8,27 +8,30 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from grokinterp.analysis import KeyFrequencies, LogitMap, Report
+from grokinterp.analysis import KeyIrreps, LogitMap, Report
 from grokinterp.fourier import FourierBasis
 from grokinterp.report import (
-    FIGURES,
     attention_figure,
     embedding_circles_figure,
     embedding_spectrum_figure,
     example_neuron_spectra_figure,
     example_neurons_figure,
-    frequencies_over_training_figure,
+    irreps_over_training_figure,
+    layers_figure,
     logit_decomposition_figure,
     logit_map_spectrum_figure,
     losses_figure,
     neuron_clusters_figure,
+    page_figures,
     progress_figure,
     render_page,
     singular_values_figure,
     weight_norms_figure,
 )
+from grokinterp.report._keys import key_colours, shown_keys
 from grokinterp.report._series import cropped, every_so_many, thinned
-from grokinterp.report._style import FREQUENCY_COLOURS, OTHER, frequency_colours, shown_key_frequencies
+from grokinterp.report._style import KEY_COLOURS, OTHER
+
 
 
 def traces(figure: go.Figure) -> dict[str, go.Scatter]:
@@ -36,7 +39,7 @@ def traces(figure: go.Figure) -> dict[str, go.Scatter]:
 
 
 def test_every_figure_is_returned_and_carries_a_title(report: Report) -> None:
-    for entry in FIGURES:
+    for entry in page_figures(report):
         figure = entry.draw(report)
         assert isinstance(figure, go.Figure), entry.name
         assert figure.layout.title.text, entry.name
@@ -44,7 +47,7 @@ def test_every_figure_is_returned_and_carries_a_title(report: Report) -> None:
 
 
 def test_a_figure_draws_the_same_twice(report: Report) -> None:
-    for entry in FIGURES:
+    for entry in page_figures(report):
         assert entry.draw(report).to_json() == entry.draw(report).to_json(), entry.name
 
 
@@ -80,16 +83,16 @@ def test_progress_shows_each_measure_and_each_key_frequency(report: Report) -> N
 
 
 def test_figures_over_steps_share_one_axis(report: Report) -> None:
-    for draw in (losses_figure, progress_figure, weight_norms_figure, frequencies_over_training_figure):
+    for draw in (losses_figure, progress_figure, weight_norms_figure, irreps_over_training_figure):
         figure = draw(report)
         assert "step_subplots" in figure.layout.meta
         assert figure.layout.xaxis.range == losses_figure(report).layout.xaxis.range
 
 
 def test_heat_maps_over_training_leave_out_the_constant(report: Report) -> None:
-    above, below = (trace for trace in frequencies_over_training_figure(report).data if trace.type == "heatmap")
+    above, below = (trace for trace in irreps_over_training_figure(report).data if trace.type == "heatmap")
     np.testing.assert_allclose(above.z, report.curves.embedding_norms[:, 1:].T, rtol=1e-6)
-    np.testing.assert_allclose(below.z, report.curves.cosine_share[:, 1:].T, rtol=1e-6)
+    np.testing.assert_allclose(below.z, report.curves.logit_share[:, 1:].T, rtol=1e-6)
     np.testing.assert_array_equal(above.x, report.curves.measures["step"])
 
 
@@ -97,10 +100,10 @@ def test_heat_maps_over_training_leave_out_the_constant(report: Report) -> None:
 def test_spectra_colour_key_frequencies_alone(report: Report, which: str) -> None:
     draw = {"embedding": embedding_spectrum_figure, "logit_map_spectrum": logit_map_spectrum_figure}[which]
     bars = traces(draw(report))
-    norms = getattr(report, which).component_norms
+    norms = getattr(report.circuit, which).component_norms
     np.testing.assert_allclose(bars["cos"].y, norms[1::2], rtol=1e-6)
     np.testing.assert_allclose(bars["sin"].y, norms[2::2], rtol=1e-6)
-    colours = frequency_colours(report)
+    colours = key_colours(report)
     assert list(bars["cos"].marker.color) == [colours.get(k, OTHER) for k in (1, 2, 3)]
 
 
@@ -117,8 +120,8 @@ def test_circles_carry_every_residue_once(report: Report) -> None:
 
 def test_clusters_count_every_neuron_once(report: Report) -> None:
     above, *below = neuron_clusters_figure(report).data
-    assert sum(above.y) == len(report.neurons.frequency)
-    assert sum(int(np.sum(trace.y)) for trace in below) == len(report.neurons.frequency)
+    assert sum(above.y) == len(report.circuit.neurons.irrep)
+    assert sum(int(np.sum(trace.y)) for trace in below) == len(report.circuit.neurons.irrep)
 
 
 def test_example_neurons_are_activations_and_their_spectra(report: Report) -> None:
@@ -142,14 +145,14 @@ def test_logits_are_averaged_over_equal_differences(report: Report) -> None:
             slow[(int(answer) - c + 3) % 7 - 3].append(logits[pair, c])
     expected = [np.mean(slow[int(d)]) for d in lines["mean logit"].x]
     np.testing.assert_allclose(lines["mean logit"].y, expected, atol=1e-5)
-    np.testing.assert_allclose(lines["share of variance"].y, report.logits.share[1:], rtol=1e-6)
+    np.testing.assert_allclose(lines["share of variance"].y, report.circuit.logits.share[1:], rtol=1e-6)
 
 
 def test_attention_titles_state_the_summary(report: Report) -> None:
     figure = attention_figure(report)
     assert len(figure.data) == 2
     np.testing.assert_array_equal(figure.data[1].z, report.snapshot.pattern[:, 1, 0].reshape(7, 7))
-    assert f"k = {report.attention.to_a.frequency[1]}" in figure.layout.annotations[1].text
+    assert f"k = {report.circuit.attention.to_a.irrep[1]}" in figure.layout.annotations[1].text
 
 
 def test_weight_norms_add_up_to_the_total(report: Report) -> None:
@@ -170,25 +173,41 @@ def test_at_most_eight_key_frequencies_are_coloured_and_the_reader_is_told(
     analysed: Callable[..., Report],
 ) -> None:
     many = analysed("task.p=23", "training.steps=2")
-    many = replace(many, key_frequencies_by_rule=replace(many.key_frequencies_by_rule, W_L=tuple(range(1, 12))))
-    assert len(shown_key_frequencies(many)) == len(FREQUENCY_COLOURS) == 8
-    norms = many.logit_map_spectrum.frequency_norms
-    hidden = set(range(1, 12)) - set(shown_key_frequencies(many))
-    assert max(norms[k] for k in hidden) <= min(norms[k] for k in shown_key_frequencies(many))
+    found = replace(many.circuit.found, chosen=tuple(range(1, 12)))
+    many = replace(many, in_group=replace(many.circuit, found=found))
+    assert len(shown_keys(many)) == len(KEY_COLOURS) == 8
+    norms = many.circuit.logit_map_spectrum.irrep_norms
+    hidden = set(range(1, 12)) - set(shown_keys(many))
+    assert max(norms[k] for k in hidden) <= min(norms[k] for k in shown_keys(many))
     figure = embedding_circles_figure(many)
     assert len(figure.data) == 8
     assert "Of 11 key frequencies, the 8 strongest" in figure.layout.title.subtitle.text
 
 
-def test_without_key_frequencies_every_figure_still_draws(report: Report) -> None:
+def test_without_key_frequencies_every_figure_still_draws_but_there_are_no_circles(report: Report) -> None:
+    circuit = report.circuit
+    nothing = KeyIrreps(W_L=(), W_E=(), argmax=(), clusters=(), logits=())
     none = replace(
         report,
-        key_frequencies_by_rule=KeyFrequencies(W_L=(), W_E=(), argmax=(), clusters=()),
-        logit_map=LogitMap(0, 1.0, report.logit_map.singular_values, {}, {}, {}),
-        logits=replace(report.logits, key_frequencies=()),
+        in_group=replace(
+            circuit,
+            found=replace(circuit.found, by_rule=nothing, chosen=()),
+            logit_map=LogitMap(0, 1.0, circuit.logit_map.singular_values, {}, {}, {}, {}),
+            logits=replace(circuit.logits, keys=()),
+        ),
     )
     assert embedding_circles_figure(none).layout.annotations[0].text == "No key frequency, no circle."
+    assert "embedding-circles" not in [entry.name for entry in page_figures(none)]
     assert "none" in render_page(none)
+
+
+def test_layers_hold_all_of_the_embedding_but_its_mean(report: Report) -> None:
+    figure = layers_figure(report)
+    drawn = traces(figure)
+    assert list(drawn["embedding W_E"].x) == ["1", "2", "3"]
+    np.testing.assert_allclose(drawn["embedding W_E"].y, report.circuit.embedding.share[1:], rtol=1e-6)
+    np.testing.assert_allclose(drawn["neurons, of the answer"].y, report.circuit.hidden.answer[1:], rtol=1e-6)
+    assert len(drawn) == 5
 
 
 @pytest.mark.parametrize(
@@ -216,7 +235,7 @@ def test_a_run_of_one_checkpoint_without_metrics_shows_its_points(analysed: Call
         measures=once.curves.measures.iloc[:1],
         embedding_norms=once.curves.embedding_norms[:1],
         logit_map_norms=once.curves.logit_map_norms[:1],
-        cosine_share=once.curves.cosine_share[:1],
+        logit_share=once.curves.logit_share[:1],
     )
     once = replace(once, curves=curves)
     assert losses_figure(once).data[0].mode == "markers"
@@ -228,7 +247,7 @@ def test_measures_that_are_not_numbers_are_left_out(report: Report) -> None:
     measures = report.curves.measures.assign(restricted_loss=np.nan, excluded_loss=np.inf, gini_W_E=np.nan)
     broken = replace(report, curves=replace(report.curves, measures=measures))
     assert len(traces(progress_figure(broken))["restricted (all pairs)"].x) == 0
-    for entry in FIGURES:
+    for entry in page_figures(report):
         entry.draw(broken)
 
 

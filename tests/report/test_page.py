@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from grokinterp.analysis import Report
 from grokinterp.errors import GrokinterpError
-from grokinterp.report import FIGURES, render_page, write_report
+from grokinterp.report import page_figures, render_page, write_report
 
 NASTY = """<script>alert(1)<%2Fscript> "quotes" & 'more' 🎉""".replace("%2F", "\u2215")
 
@@ -80,11 +80,11 @@ def test_plotly_is_inside_once(page: str) -> None:
     assert len(page) < len(get_plotlyjs()) + 500_000
 
 
-def test_every_figure_has_a_place_a_title_and_data(elements: Elements) -> None:
+def test_every_figure_has_a_place_a_title_and_data(report: Report, elements: Elements) -> None:
     ids = [attributes.get("id") for _, attributes in elements.tags]
     figures = json.loads(elements.scripts[1])
-    assert list(figures) == [entry.name for entry in FIGURES]
-    for entry in FIGURES:
+    assert list(figures) == [entry.name for entry in page_figures(report)]
+    for entry in page_figures(report):
         assert ids.count(f"plot-{entry.name}") == 1
         assert entry.title in elements.text
         assert figures[entry.name]["data"] and "title" not in figures[entry.name]["layout"]
@@ -98,7 +98,7 @@ def test_the_finding_leads(report: Report, page: str, elements: Elements) -> Non
 
 
 def test_key_numbers_are_stated(report: Report, elements: Elements) -> None:
-    for rule in ("W_L", "W_E", "argmax", "clusters"):
+    for rule in ("W_L", "W_E", "argmax", "clusters", "logits"):
         assert rule in elements.text
     assert f"{report.final['restricted_loss']:.3g}"[:4] in elements.text
 
@@ -118,13 +118,15 @@ def test_names_are_text(analysed: Callable[..., Report], elements: Elements) -> 
 def test_figures_cannot_end_their_script(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     from grokinterp.report import _page
 
+    entry = page_figures(report)[0]
+
     def hostile(_: Report):
-        figure = FIGURES[0].draw(report)
+        figure = entry.draw(report)
         figure.data[0].name = "</script><script>alert(1)</script>\u2028"
         return figure
 
-    entry = FIGURES[0]
-    monkeypatch.setattr(_page, "FIGURES", (type(entry)(entry.name, entry.title, entry.caption, hostile),))
+    figures = (type(entry)(entry.name, entry.title, entry.caption, hostile),)
+    monkeypatch.setattr(_page, "page_figures", lambda _: figures)
     page = render_page(report)
     assert "<script>alert(1)" not in page
     assert json.loads(Elements(page).scripts[1])["losses"]["data"][0]["name"].startswith("</script>")

@@ -1,0 +1,185 @@
+"""The tables of the page, as rows that the template writes."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from grokinterp.analysis import Report, one_excluded
+from grokinterp.wording import number, percent
+
+from ._keys import key_colours, plural
+
+MOST_LISTED = 16
+_RULES = {
+    "W_L": "a row of W_L above a quarter of the largest",
+    "W_E": "a row of W_E above a quarter of the largest",
+    "argmax": "best {word} of any neuron",
+    "clusters": "a neuron explained to 85 %",
+    "logits": "more of the logits than by chance",
+}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The table of the key irreps, its last columns left out on a narrow screen.
+
+    - `columns`: the heads after the first, with whether narrow screens have room for them.
+    - `rows`: name, colour and cells, as text.
+    """
+
+    word: str
+    plural: str
+    of: int
+    unclustered: int
+    neurons: int
+    columns: list[tuple[str, bool]]
+    rows: list[tuple[str, str, list[str]]]
+    hint: str
+    spare_hint: str
+
+
+def losses_table(report: Report) -> list[tuple[str, float | None, float | None]]:
+    """Rows: what, loss, accuracy."""
+    final, circuit = report.final, report.in_group
+    rows = [
+        ("train pairs", "train_loss", "train_accuracy"),
+        ("test pairs", "test_loss", "test_accuracy"),
+        ("all pairs", "all_loss", "all_accuracy"),
+    ]
+    if circuit:
+        word, words = circuit.structure.irrep_word, plural(circuit.structure)
+        rows += [
+            (f"restricted: key {words} alone, all pairs", "restricted_loss", "restricted_accuracy"),
+            (f"excluded: without the key {words}, train pairs", "excluded_loss", ""),
+            (f"excluded: without any {word}, train pairs", f"excluded_loss_all_{words}", ""),
+        ]
+    if "noise_learned" in final:
+        rows.append(("wrong labels, answered as they were given", "", "noise_learned"))
+    answers = report.run.task.n_answers
+    guess = ("a uniform guess", math.log(answers), 1 / answers)
+    return [*((name, final.get(loss), final.get(accuracy)) for name, loss, accuracy in rows), guess]
+
+
+def rules_table(report: Report) -> list[dict[str, Any]]:
+    """A row per rule: its irreps with their colours; of the rule that is used, those dropped as chance."""
+    circuit = report.in_group
+    if circuit is None:
+        return []
+    colours, names = key_colours(report), circuit.structure.basis.irrep_names
+    rows = []
+    for rule, meaning in _RULES.items():
+        irreps = circuit.found.by_rule.by_rule(rule)
+        used = rule == circuit.found.rule
+        rows.append(
+            {
+                "name": rule,
+                "meaning": meaning.format(word=circuit.structure.irrep_word),
+                "used": used,
+                "count": len(irreps),
+                "irreps": [
+                    (names[irrep], colours.get(irrep), used and irrep not in circuit.keys)
+                    for irrep in irreps[:MOST_LISTED]
+                ],
+                "more": max(0, len(irreps) - MOST_LISTED),
+            }
+        )
+    return rows
+
+
+def chance(report: Report) -> str:
+    """What the logits' shares are where the answers' places in the group mean nothing."""
+    circuit = report.in_group
+    if circuit is None:
+        return ""
+    control, structure = circuit.found.control, circuit.structure
+    words = plural(structure)
+    sentences = []
+    if math.isfinite(control.share):
+        sentences.append(
+            f"Relabelled at random, all {words} together explain {percent(control.share)} of the logits' variance, the "
+            f"largest {percent(control.largest_share)}; as they are, "
+            f"{percent(circuit.logits.variance_explained_by_all)}."
+        )
+    dropped = len(circuit.found.by_rule.by_rule(circuit.found.rule)) - len(circuit.keys)
+    if dropped:
+        sentences.append("Struck out: named by the rule, but not above chance in the logits, and therefore no key.")
+    return " ".join(sentences)
+
+
+def keys_table(report: Report) -> Keys | None:
+    """What each key frequency or irrep does; None where there is none."""
+    circuit, colours = report.in_group, key_colours(report)
+    if circuit is None or not colours:
+        return None
+    structure, neurons = circuit.structure, circuit.neurons
+    columns, cells = _of_frequencies(report) if structure.is_cyclic else _of_irreps(report)
+    names = structure.basis.irrep_names
+    without = f"“Loss without it” is the excluded loss on the training pairs with one {structure.irrep_word} removed."
+    spare = (
+        "“Read as cos, sin” is how much of the variance along the frequency's two directions in W_L is the cosine and "
+        "the sine of the answer's angle."
+        if structure.is_cyclic
+        else "“Learned” is the first checkpoint at which the logit similarity is above .05."
+    )
+    return Keys(
+        word=structure.irrep_word,
+        plural=plural(structure),
+        of=len(circuit.keys),
+        unclustered=len(neurons.unclustered()),
+        neurons=len(neurons.irrep),
+        columns=columns,
+        rows=[(names[irrep], colour, cells[irrep]) for irrep, colour in colours.items()],
+        hint=without,
+        spare_hint=spare,
+    )
+
+
+Cells = tuple[list[tuple[str, bool]], dict[int, list[str]]]
+
+
+def _of_frequencies(report: Report) -> Cells:
+    circuit, clusters = report.circuit, report.circuit.neurons.clusters()
+    columns = [
+        ("neurons", True),
+        ("share of logits", True),
+        ("amplitude", False),
+        ("loss without it", True),
+        ("read as cos, sin", False),
+    ]
+    return columns, {
+        k: [
+            str(len(clusters.get(k, []))),
+            percent(float(circuit.logits.share[k])),
+            number(float(circuit.logits.amplitudes[k])),
+            number(_without(report, k)),
+            ", ".join(percent(value) for value in circuit.logit_map.variance_explained.get(k, [])),
+        ]
+        for k in circuit.keys
+    }
+
+
+def _of_irreps(report: Report) -> Cells:
+    circuit, clusters = report.circuit, report.circuit.neurons.clusters()
+    columns = [
+        ("dimension", False),
+        ("neurons", True),
+        ("share of logits", True),
+        ("logit similarity", False),
+        ("learned at step", False),
+        ("loss without it", True),
+    ]
+    return columns, {
+        irrep: [
+            str(circuit.structure.basis.dimensions[irrep]),
+            str(len(clusters.get(irrep, []))),
+            percent(float(circuit.logits.share[irrep])),
+            number(float(circuit.logits.logit_similarity[irrep])),
+            "–" if (step := report.curves.learned_at(irrep)) is None else f"{step:,}",
+            number(_without(report, irrep)),
+        ]
+        for irrep in circuit.keys
+    }
+
+
+def _without(report: Report, irrep: int) -> float | None:
+    return report.final.get(f"excluded_loss_{one_excluded(report.circuit.structure, irrep)}")
