@@ -25,13 +25,15 @@ def number(value: float | None) -> str:
 def percent(fraction: float | None) -> str:
     """A fraction in percent: 100 % is said of a whole only.
 
-    >>> percent(1.0), percent(0.99996), percent(0.5), percent(None)
-    ('100 %', '99.99 %', '50.0 %', '–')
+    >>> percent(1.0), percent(0.99996), percent(0.5), percent(2e-9), percent(None)
+    ('100 %', '99.99 %', '50.0 %', '2.00 × 10⁻⁷ %', '–')
     """
     if fraction is None or not math.isfinite(fraction):
         return "–"
     if 0.9995 <= fraction < 1:
         return f"{math.floor(fraction * 1e4) / 100:.2f} %"
+    if abs(fraction) < 1e-5:
+        return f"{number(100 * fraction)} %"
     return "100 %" if fraction == 1 else f"{100 * fraction:.3g} %" if fraction < 0.1 else f"{100 * fraction:.1f} %"
 
 

@@ -5,6 +5,7 @@ from ._analyze import analyze as analyze
 from ._attention import AttentionSummary as AttentionSummary
 from ._attention import attention as attention
 from ._attention import mean_attention as mean_attention
+from ._chughtai import chughtai_metrics as chughtai_metrics
 from ._circuit import Circuit as Circuit
 from ._circuit import Keys as Keys
 from ._circuit import find_circuit as find_circuit

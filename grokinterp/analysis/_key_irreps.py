@@ -69,8 +69,8 @@ def irreps_above_quarter(component_norms: Float[np.ndarray, " n"], basis: Basis)
 class LogitControl:
     """What the logits' shares would be if the symbols' places in the group meant nothing to the network.
 
-    The control gives the inputs, and apart from them the answers c, the group's elements at random. A network that knows
-    nothing of the group, such as an untrained one, cannot tell its true labels from these.
+    The control gives the inputs, and apart from them the answers c, the group's elements at random. A network that
+    knows nothing of the group, such as an untrained one, cannot tell its true labels from these.
 
     - `share`: mean over the relabelings of the fraction of variance that all irreps together explain.
     - `largest_share`: the largest that any irrep explains in any of them.

@@ -226,6 +226,8 @@ class Task:
         if config.operation == TABLE:
             return self._structure_of_table()
         operation, residues = MODULAR[config.operation], np.arange(config.p)
+        if operation.structure == "none" and (self.table == ABSENT).any():
+            return None  # Functions on a grid of pairs with holes have no transform.
         if operation.structure == "product":
             units = FiniteGroup.units(config.p)
             return structure_of(units, np.array(units.elements), inverse_b=operation.sign < 0)
