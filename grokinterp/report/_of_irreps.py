@@ -38,7 +38,7 @@ OF_IRREPS: tuple[PageFigure, ...] = (
         "layers",
         "What the layers hold, irrep by irrep",
         "Of the weights, the fraction of their sum of squares in each irrep; of the neurons, the fraction of their "
-        "variance that is a function of a alone, of b alone and of the answer, of its kind. What the last three lack of 100 % "
+        "variance that is a function of a alone, of b alone and of the answer. What the last three lack of 100 % "
         "depends on a and b together in other ways.",
         layers_figure,
     ),

@@ -100,8 +100,7 @@ def chance(report: Report) -> str:
             f"largest {percent(control.largest_share)}; as they are, "
             f"{percent(circuit.logits.variance_explained_by_all)}."
         )
-    dropped = len(circuit.found.by_rule.by_rule(circuit.found.rule)) - len(circuit.keys)
-    if dropped:
+    if not set(circuit.found.by_rule.by_rule(circuit.found.rule)) <= set(circuit.keys):
         sentences.append("Struck out: named by the rule, but not above chance in the logits, and therefore no key.")
     return " ".join(sentences)
 

@@ -33,7 +33,6 @@ from grokinterp.report._series import cropped, every_so_many, thinned
 from grokinterp.report._style import KEY_COLOURS, OTHER
 
 
-
 def traces(figure: go.Figure) -> dict[str, go.Scatter]:
     return {trace.name: trace for trace in figure.data}
 
