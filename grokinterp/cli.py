@@ -26,7 +26,12 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder ma
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="The run folder to write.")],
-    preset: Annotated[str | None, typer.Option(help="nanda-mainline, transformer-lens-demo or quick.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A recipe: quick, nanda-mainline, mod-division-97, s5-composition, …; a wrong name lists all."
+        ),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer calls; the preset's number otherwise.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change task, model or training.")
@@ -39,7 +44,7 @@ def train(
     A run that was stopped, by Ctrl-C or worse, is continued with
     `grokinterp train --out DIR --resume`.
     """
-    from .runs import RunConfig, RunFolder, load_run
+    from .runs import PRESETS, RunConfig, RunFolder, load_run
     from .training import train as train_run
 
     changes = list(settings or [])
@@ -52,7 +57,7 @@ def train(
     elif resume:
         raise GrokinterpError(f"{out} holds no run to continue; name a preset to start one: --preset quick")
     else:
-        raise GrokinterpError("no preset given: needs --preset nanda-mainline, transformer-lens-demo or quick")
+        raise GrokinterpError(f"no preset given: needs --preset, one of {', '.join(PRESETS)}")
     try:
         run = train_run(config, out, resume=resume, progress=sys.stderr.isatty())
     except KeyboardInterrupt as interrupt:

@@ -126,7 +126,7 @@ def test_bad_training_requests_are_one_line(refused, tmp_path):
     assert "--set p=5: needs SECTION.KEY=VALUE" in refused(*mainline, "--set", "p=5")
     assert "training.steps = 0: needs ≥ 1" in refused(*mainline, "--steps", "0")
     assert "training.device = 'tpu': not available here" in refused(*mainline, "--device", "tpu")
-    assert "no preset given: needs --preset nanda-mainline" in refused("train", *out)
+    assert "no preset given: needs --preset, one of nanda-mainline" in refused("train", *out)
     assert "holds no run to continue; name a preset" in refused("train", *out, "--resume")
     assert not (tmp_path / "run").exists()
 

@@ -9,8 +9,9 @@ functions of the same element: the totals of C113_T_seed1 go from 9.341 to 9.768
 
 The noise can be replayed but for the last bits of d, 1/d and of the second column's inner product, which hang on the
 order in which that GPU added. They are five numbers for every QR, in `_released_rounding.json`, recovered by fitting
-the *shares* of H published for each frequency. The published excluded and restricted losses, to which nothing was fitted
-for 53 of the 56 frequencies, then come out to 2e-5. So this reproduces a published table; it is of no other use.
+the *shares* of H that were published for each frequency. The published excluded and restricted losses, to which
+nothing was fitted for 53 of the 56 frequencies, then come out to 2e-5. So this reproduces a published table; it is of
+no other use.
 """
 
 import json

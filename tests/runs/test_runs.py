@@ -97,7 +97,7 @@ def test_bad_settings_name_the_users_own_input(setting, message):
 
 def test_an_unknown_preset_is_named_with_the_known_ones():
     with pytest.raises(
-        GrokinterpError, match=r"preset 'nanda': unknown; choose one of nanda-mainline, transformer-lens-demo, quick"
+        GrokinterpError, match=r"preset 'nanda': unknown; choose one of nanda-mainline, transformer-lens-demo, s5-comp"
     ):
         RunConfig.preset("nanda")
 
