@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from grokinterp.fourier import irreps
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure
 
@@ -75,6 +76,13 @@ class Circuit:
     @property
     def key_names(self) -> tuple[str, ...]:
         return tuple(self.structure.basis.irrep_names[irrep] for irrep in self.keys)
+
+    @property
+    def key_titles(self) -> tuple[str, ...]:
+        """The names as a reader knows them: `standard (4,1)` where the name is the partition alone."""
+        if self.structure.is_cyclic:
+            return self.key_names
+        return tuple(irreps(self.structure.group)[irrep].title for irrep in self.keys)
 
     @property
     def embedding(self) -> Spectrum:

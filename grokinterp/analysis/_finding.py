@@ -52,7 +52,7 @@ def _plural(circuit: "Circuit") -> str:
 
 
 def _explained_headline(report: "Report", circuit: "Circuit") -> str:
-    task, keys = report.run.task, circuit.key_names
+    task, keys = report.run.task, circuit.key_titles
     named = f"key {circuit.structure.irrep_word if len(keys) == 1 else _plural(circuit)} {listed(keys)} of {task.name}"
     where = f"on {counted(len(keys), 'circle')}" if circuit.structure.is_cyclic else f"in {counted(len(keys), 'irrep')}"
     return f"This network {task.verb} {where}: {named}."

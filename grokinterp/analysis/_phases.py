@@ -3,7 +3,8 @@
 Nanda et al. 2023 read the boundaries off the figure by eye (1,400, 9,400 and 14,000 on the mainline). The rules here:
 
 - memorization ends at the minimum of the excluded loss (key frequencies, train pairs) before the network generalises:
-  from there on the circuit carries a growing share of the train performance;
+  from there on the circuit carries a growing share of the train performance (a task without a group has no excluded
+  loss: memorization ends when 99 % of the train pairs are known);
 - circuit formation ends, and cleanup begins, when the test loss falls below that of a uniform guess (ln p) for good:
   before that, what is known of unseen pairs is drowned by what was memorised;
 - cleanup ends when the sum of squared weights comes within 3 % of its last value for good.
@@ -49,10 +50,12 @@ def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -
     # A network that guesses has this loss too, at the start: it counts only after memorization.
     below_guess = evaluated["test_loss"].to_numpy() < np.log(n_answers)
     generalises_from = _for_good(evaluated["step"].to_numpy(), below_guess) if train_first is not None else None
-    steps, excluded = measures["step"].to_numpy(), measures["excluded_loss"].to_numpy()
+    steps = measures["step"].to_numpy()
     before = steps <= (last if generalises_from is None else generalises_from)
     if train_first is not None and before.any():
-        memorized = max(int(steps[before][np.argmin(excluded[before])]), train_first)
+        memorized = train_first
+        if "excluded_loss" in measures:
+            memorized = max(int(steps[before][measures["excluded_loss"].to_numpy()[before].argmin()]), train_first)
         # An easy split is never worse than a guess: cleanup then follows memorization at once.
         generalises_from = None if generalises_from is None else max(generalises_from, memorized)
         memorization = (0, memorized)

@@ -1,8 +1,12 @@
-"""Fourier bases of functions on finite groups, for NumPy, torch and JAX arrays alike.
+"""Finite groups, their irreducible representations, and Fourier bases of the functions on them.
 
-Networks that learn to add modulo n do it with a few frequencies (Nanda et al. 2023, arXiv 2301.05217). This
-room is the change of basis that shows them: `FourierBasis(n)` holds the orthonormal cosines and sines on Z_n
-and takes weights and activations there and back; `gini` says how few of them carry the weight.
+Networks that learn to add modulo n do it with a few frequencies (Nanda et al. 2023, arXiv 2301.05217), and those that
+learn to compose in another group with a few of its irreps (Chughtai et al. 2023, arXiv 2302.03025). This room is the
+change of basis that shows them, for NumPy, torch and JAX arrays alike:
+
+- `FourierBasis(n)`: the orthonormal cosines and sines on Z_n, by the FFT.
+- `GroupBasis(group)`: the same interface for any `FiniteGroup`, its blocks the entries of `irreps(group)`.
+- `gini` says how few components carry the weight.
 """
 
 from ._basis import FourierBasis as FourierBasis

@@ -206,9 +206,7 @@ class IrrepBasis(ABC):
             # The letters of a name are no irreps.
             return [irreps] if isinstance(irreps, str) else list(irreps)
         except TypeError as error:
-            raise GrokinterpError(
-                f"irreps = {shown(irreps)}: needs several; give a list, e.g. [0, 5]"
-            ) from error
+            raise GrokinterpError(f"irreps = {shown(irreps)}: needs several; give a list, e.g. [0, 5]") from error
 
     def _axis(self, x: Array, axis: Integer) -> int:
         return axis_of_length(x, axis, self.n, self._group_name)

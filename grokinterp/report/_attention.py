@@ -37,7 +37,7 @@ def attention_figure(report: Report) -> go.Figure:
         coloraxis={"colorscale": SEQUENTIAL, "cmin": 0, "cmax": 1, "showscale": False},
     )
     titles = [_title(report, head) for head in range(heads)]
-    lay_out_cells(figure, titles, heights=(339, 140), columns=(2, 2), gap=0.08)
+    lay_out_cells(figure, titles, heights=(339, grid.narrow_height), columns=(2, grid.narrow_columns), gap=0.08)
     return figure
 
 

@@ -77,6 +77,7 @@ def coset_neurons_figure(report: Report) -> go.Figure:
         yaxis2={"type": "category", "domain": [0.0, 0.42], "anchor": "x2"},
     )
     if not names:
+        figure.update_layout(xaxis2_visible=False)
         figure.add_annotation(text="No coset neuron.", xref="paper", yref="y2 domain", x=0.5, y=0.5, showarrow=False)
     return figure
 

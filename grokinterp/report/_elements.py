@@ -98,7 +98,16 @@ class PairGrid:
             }
         return drawn
 
+    @property
+    def narrow_columns(self) -> int:
+        """How many grids stand side by side on a narrow screen: elements of groups have names that need room."""
+        return 1 if self.thins else 2
+
+    @property
+    def narrow_height(self) -> int:
+        return 220 if self.thins else 140
+
     def axis(self, title: str) -> dict[str, Any]:
         """The layout of either axis."""
-        named = {"type": "category"} if self.a else {}
-        return {**named, "constrain": "domain", "showgrid": False, "nticks": 5, "title": {"text": title, "standoff": 2}}
+        square = {"constrain": "domain", "showgrid": False, "nticks": 5, "title": {"text": title, "standoff": 2}}
+        return square | {"type": "category", "tickangle": 0, "nticks": 4} if self.a else square

@@ -9,7 +9,16 @@ from grokinterp.wording import number, percent
 
 from ._keys import irrep_axis, irrep_colours, irrep_name, irrep_range, plural, shown_keys, shown_note
 from ._series import crop_note, cropped
-from ._style import DIVERGING, OTHER, axis_names, label, lay_out_cells, new_figure, nothing_to_see
+from ._style import (
+    DIVERGING,
+    OTHER,
+    axis_names,
+    fewer_names_when_narrow,
+    label,
+    lay_out_cells,
+    new_figure,
+    nothing_to_see,
+)
 
 # Bars of more irreps are too narrow to tell apart: the strongest are drawn, and the others together.
 MOST_BARS, STRONGEST = 40, 12
@@ -118,6 +127,7 @@ def _rows_figure(title: str, spectrum: Spectrum, report: Report) -> go.Figure:
     figure.add_shape(type="line", xref="x domain", yref="y", x0=0, x1=1, y0=quarter, y1=quarter, line=line)
     figure.update_xaxes(**irrep_axis(structure), range=irrep_range(structure))
     figure.update_yaxes(title_text="norm", rangemode="tozero")
+    fewer_names_when_narrow(figure, "xaxis")
     return figure
 
 

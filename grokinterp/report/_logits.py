@@ -8,7 +8,7 @@ from grokinterp.wording import percent
 
 from ._elements import element_labels
 from ._keys import irrep_axis, irrep_colours, irrep_name, irrep_range, key_names_above, shown_keys, shown_note
-from ._style import OTHER, new_figure
+from ._style import OTHER, adapt, fewer_names_when_narrow, new_figure
 
 MEAN, FIT = "#7766CC", "#CC6677"
 
@@ -93,12 +93,16 @@ def character_decomposition_figure(report: Report) -> go.Figure:
     )
     figure.update_layout(
         xaxis2={
-            "title": {"text": "class of g = answer · c⁻¹: an element of it, and how many"},
+            "title": {"text": "class of g = answer · c⁻¹"},
             "tickvals": list(range(len(classes))),
             "ticktext": [f"{labels[members[0]]} ×{len(members)}" for members in classes],
             "range": [-0.6, len(classes) - 0.4],
         }
     )
+    fewer_names_when_narrow(figure, "xaxis", "xaxis2")
+    # Names stand upright on a narrow screen.
+    lower = {"height": 640, "yaxis.domain": [0.64, 1.0], "yaxis2.domain": [0.0, 0.36], "legend.y": 0.38}
+    adapt(figure, wide={key: figure.layout[key] for key in lower}, narrow=lower)
     return figure
 
 

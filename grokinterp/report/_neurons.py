@@ -101,7 +101,7 @@ def example_neurons_figure(report: Report) -> go.Figure:
         x, y = _add_heatmap(figure, cell, "a = %{y}, b = %{x}<br>activation %{z:.3g}", data)
         figure.update_layout({x: drawn.axis("b"), y: {**drawn.axis("a"), "scaleanchor": x.replace("axis", "")}})
         titles.append(_title(circuit, neuron) + title)
-    return _finish(figure, titles, heights=(339, 140), columns=(2, 2))
+    return _finish(figure, titles, heights=(339, grid.narrow_height), columns=(2, grid.narrow_columns))
 
 
 def _by_cosets(circuit: Circuit, neuron: int, grid: PairGrid) -> tuple[PairGrid, str]:
@@ -113,7 +113,7 @@ def _by_cosets(circuit: Circuit, neuron: int, grid: PairGrid) -> tuple[PairGrid,
         orders.append(np.argsort(circuit.structure.group.cosets(subgroup, side), kind="stable"))
         of = label(subgroup.kind) or f"order {subgroup.order}"
         named.append(f"{input_name}: {subgroup.index} cosets of {of} ({number(found.least[neuron])})")
-    return grid.ordered(*orders), f"<br><span style='font-size:10px'>{', '.join(named)}</span>"
+    return grid.ordered(*orders), f"<br><span style='font-size:10px'>{'<br>'.join(named)}</span>"
 
 
 def example_neuron_spectra_figure(report: Report) -> go.Figure:
@@ -137,8 +137,8 @@ def example_neuron_spectra_figure(report: Report) -> go.Figure:
         figure.update_layout({x: along_b, y: {**along_a, "scaleanchor": x.replace("axis", "")}})
     titles = [_title(circuit, neuron) for neuron in chosen]
     # Names of irreps need room at the left of every cell.
-    wide, columns = (180, 4) if structure.is_cyclic else (240, 2)
-    return _finish(figure, titles, heights=(wide, 130), columns=(columns, 2))
+    heights, columns = ((180, 130), (4, 2)) if structure.is_cyclic else ((240, 200), (2, 1))
+    return _finish(figure, titles, heights=heights, columns=columns)
 
 
 def _irreps_from_trivial(circuit: Circuit, title: str, *, named: bool) -> dict[str, Any]:

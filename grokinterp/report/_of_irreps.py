@@ -92,8 +92,9 @@ OF_IRREPS: tuple[PageFigure, ...] = (
         "logit-decomposition",
         "Logits as a sum of characters",
         "Above, the share of the logits' variance that is the character of each irrep at answer · c⁻¹. Below, the mean "
-        "logit for every value g of answer · c⁻¹, by conjugacy class: the characters of the key irreps all have their "
-        "largest value at the identity, where c is the right answer.",
+        "logit for every value g of answer · c⁻¹, by conjugacy class (named by an element, with how many it "
+        "has): the characters of the key irreps all have their largest value at the identity, where c is the right "
+        "answer.",
         character_decomposition_figure,
     ),
     PageFigure(

@@ -88,12 +88,22 @@ def adapt(figure: go.Figure, *, wide: Mapping[str, Any], narrow: Mapping[str, An
     """
     for path, value in wide.items():
         figure.layout[path] = value
-    meta = figure.layout.meta
+    meta: Any = figure.layout["meta"]
     figure.layout.meta = {
         **meta,
         "wide": {**meta["wide"], **wide},
         "narrow": {**meta["narrow"], **narrow},
     }
+
+
+def fewer_names_when_narrow(figure: go.Figure, *axes: str, most: int = 16) -> None:
+    """Leave out names on axes across, evenly, where a narrow screen has no room for all."""
+    for axis in axes:
+        drawn: Any = figure.layout[axis]
+        places, names = drawn.tickvals or (), drawn.ticktext or ()
+        step = -(-len(names) // most) or 1
+        every = {f"{axis}.tickvals": places, f"{axis}.ticktext": names}
+        adapt(figure, wide=every, narrow={path: values[::step] for path, values in every.items()})
 
 
 def share_steps(figure: go.Figure, subplots: Iterable[str], *, last: int) -> None:
@@ -102,7 +112,8 @@ def share_steps(figure: go.Figure, subplots: Iterable[str], *, last: int) -> Non
         figure.update_xaxes(range=[0, 1.005 * last])
     figure.update_layout(hovermode="x unified", hoversubplots="axis")
     figure.update_xaxes(title_text="step", hoverformat=",d", tickformat=",d", rangemode="nonnegative", nticks=6)
-    figure.layout.meta = {**figure.layout.meta, "step_subplots": list(subplots)}
+    meta: Any = figure.layout["meta"]
+    figure.layout.meta = {**meta, "step_subplots": list(subplots)}
 
 
 def lay_out_cells(

@@ -52,7 +52,8 @@ def chughtai_snapshot(folder: str | Path) -> Snapshot:
     except KeyError as missing:
         raise GrokinterpError(f"{folder / 'cfg.json'} lacks {missing}; restore it from a copy") from None
     config = ModelConfig(outputs="answers", biases="none")
-    weights = checked_weights(_weights(folder / "model.pt"), config, task, folder / "model.pt")
+    path = folder / "model.pt"
+    weights = checked_weights(_weights(path), config, task, path, described_by="cfg.json")
     return Snapshot(step=int(settings.get("num_epochs", 0)), task=task, config=config, weights=weights)
 
 

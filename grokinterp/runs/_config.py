@@ -176,7 +176,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dihedral-59": {
         "task": TaskConfig(operation="compose", group="D59", train_fraction=0.5),
         "model": ModelConfig(outputs="answers", biases="none"),
-        "training": TrainingConfig(steps=10_000, weight_decay=2.0),
+        "training": TrainingConfig(steps=4000, learning_rate=3e-3, weight_decay=2.0),
     },
     # The mainline in under a minute: a smaller modulus, half of the pairs and twice the weight decay. Seeds 0 to 3
     # know their training pairs from step 125 on and 99 % of the others from a step between 500 and 800 on.

@@ -95,19 +95,21 @@ def load_run(path: str | Path) -> Run:
     return Run(folder.path, config, environment, record.get("split", {}).get("hash"))
 
 
-def checked_weights(weights: Tensors, config: ModelConfig, task: Task, path: Path) -> Tensors:
+def checked_weights(
+    weights: Tensors, config: ModelConfig, task: Task, path: Path, described_by: str = "run.json"
+) -> Tensors:
     """`weights` in parameter order, if they are those that `config` describes; the error names the tensor."""
     expected = weight_shapes(config, task)
     missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
     if missing or unknown:
         raise GrokinterpError(
-            f"{path} does not hold the weights run.json describes: missing {missing or 'none'}, "
-            f"unexpected {unknown or 'none'}; restore the file or run.json from a copy"
+            f"{path} does not hold the weights {described_by} describes: missing {missing or 'none'}, "
+            f"unexpected {unknown or 'none'}; restore the file or {described_by} from a copy"
         )
     for name, shape in expected.items():
         tensor = weights[name]
         if tuple(tensor.shape) != shape:
-            raise GrokinterpError(f"{path}: {name} has shape {tuple(tensor.shape)}, run.json needs {shape}")
+            raise GrokinterpError(f"{path}: {name} has shape {tuple(tensor.shape)}, {described_by} needs {shape}")
         if tensor.dtype != torch.float32:
             raise GrokinterpError(f"{path}: {name} is {tensor.dtype}, a checkpoint needs torch.float32")
         if not torch.isfinite(tensor).all():

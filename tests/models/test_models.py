@@ -106,19 +106,28 @@ def random_weights(config: ModelConfig, task: Task, scale: float) -> dict[str, t
 @pytest.mark.parametrize("summation", ["rows", "products"])
 @pytest.mark.parametrize("act_fn", ["relu", "gelu"])
 @pytest.mark.parametrize("outputs", ["vocabulary", "answers"])
-@pytest.mark.parametrize("size", [{}, SMALL, {**SMALL, "n_heads": 1, "d_head": 16}])
-def test_fast_forward_and_its_gradients_are_the_models(summation, act_fn, outputs, size):
-    task = Task(TaskConfig(p=13))
+@pytest.mark.parametrize(
+    ("size", "task"),
+    [
+        ({}, {"p": 13}),
+        (SMALL, {"p": 13}),
+        (SMALL, {"p": 11, "operation": "divide", "operator_token": True}),
+        ({**SMALL, "n_heads": 1, "d_head": 16}, {"operation": "table", "table": [[0, 8, 1], [2, None, 5]]}),
+    ],
+)
+def test_fast_forward_and_its_gradients_are_the_models(summation, act_fn, outputs, size, task):
+    task = Task(TaskConfig(**task))
     config = ModelConfig(act_fn=act_fn, outputs=outputs, biases="all", **size)
     model = hooked_transformer(config, task, random_weights(config, task, scale=0.3))
-    tokens, answers = task.tokens[::3], torch.from_numpy(task.answers[::3])
+    chosen = slice(None, None, 2)
+    tokens, answers = task.tokens[chosen], torch.from_numpy(task.answers[chosen])
 
     plain = model(tokens)[:, -1]
     cross_entropy(plain, answers).backward()
     expected = {name: w.grad.clone() for name, w in model.named_parameters()}
     model.zero_grad()
     fast = FastForward(config, dict(model.named_parameters()), summation=summation)
-    logits = fast(fast.batch(tokens[:, 0], tokens[:, 1]))
+    logits = fast(fast.batch(*(symbols[chosen] for symbols in task.inputs)))
     cross_entropy(logits, answers).backward()
 
     assert (logits - plain).abs().max() <= 1e-5 * plain.abs().max()
@@ -128,15 +137,16 @@ def test_fast_forward_and_its_gradients_are_the_models(summation, act_fn, output
         assert (w.grad - expected[name]).abs().max() <= 1e-5 * largest, name
 
 
-def test_fast_activations_are_the_models_own():
-    task = Task(TaskConfig(p=13))
+@pytest.mark.parametrize("operator_token", [False, True])
+def test_fast_activations_are_the_models_own(operator_token):
+    task = Task(TaskConfig(p=13, operator_token=operator_token))
     config = ModelConfig(**SMALL, biases="all")
     weights = random_weights(config, task, scale=0.5)
     model = hooked_transformer(config, task, weights)
     with torch.no_grad():
         logits, cache = model.run_with_cache(task.tokens)
     fast = FastForward(config, weights)
-    found = fast.activations(fast.batch(task.tokens[:, 0], task.tokens[:, 1]))
+    found = fast.activations(fast.batch(*task.inputs))
     for ours, theirs in (
         (found.pattern, cache["blocks.0.attn.hook_pattern"][:, :, -1]),
         (found.neurons, cache["blocks.0.mlp.hook_post"][:, -1]),
