@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
@@ -30,6 +31,7 @@ class Report:
 
     All but `curves` and `phases` are of `snapshot`, the run's last checkpoint. `in_group` is what the frequencies or
     irreps of the task's group say of it, None where no group is known; `circuit` is the same, or an error that says so.
+    `metrics` is what the training wrote, `curves` what was measured here.
     """
 
     run: Run
@@ -37,6 +39,7 @@ class Report:
     in_group: Circuit | None
     singular_values: SingularValues
     mean_attention: Float[np.ndarray, "head pos"]
+    metrics: pd.DataFrame
     curves: Curves
     phases: Phases
     final: dict[str, int | float]
@@ -96,6 +99,7 @@ def analyze(
         in_group=find_circuit(snapshot, keys) if keys else None,
         singular_values=embedding_singular_values(snapshot),
         mean_attention=mean_attention(snapshot),
+        metrics=metrics,
         curves=measured,
         phases=find_phases(measured.measures, metrics, snapshot.task.n_answers),
         final={"step": snapshot.step} | {str(name): float(x) for name, x in last_row.items() if name != "step"},

@@ -1,6 +1,7 @@
 """Which frequency or irrep a neuron (or an attention head) computes with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,11 +25,11 @@ class BestIrreps:
 
     share: Float[np.ndarray, "neuron irrep"]
 
-    @property
+    @cached_property
     def irrep(self) -> Int[np.ndarray, " neuron"]:
         return self.share.argmax(axis=1) + 1
 
-    @property
+    @cached_property
     def variance_explained(self) -> Float[np.ndarray, " neuron"]:
         return self.share.max(axis=1)
 

@@ -16,7 +16,7 @@ def losses_figure(report: Report) -> go.Figure:
 
     The losses are those of training, over all of the network's outputs.
     """
-    metrics = report.run.metrics
+    metrics = report.metrics
     dense = metrics if {"step", "train_loss", "test_loss"} <= set(metrics.columns) else report.curves.measures
     note = "Long curves are drawn by the lowest and highest value of each stretch." if is_thinned(dense) else ""
     figure = new_figure("Train and test loss", note=note, height=360, narrow_height=420)

@@ -152,14 +152,14 @@ def test_the_u_v_check_says_nothing_of_a_frequency_that_W_L_does_not_have():
 
 
 def test_rules_for_key_frequencies_side_by_side():
-    p = 11
+    p = 29
     snapshot = exact_snapshot(p, cosine_logits(p, {2: 3.0, 5: 1.0, 3: 0.5}))
     found = find_keys(snapshot)
     keys = found.by_rule
     assert (found.rule, found.chosen) == ("W_L", (2, 5))
     assert keys.W_L == keys.by_rule("W_L") == (2, 5)  # .5 is below a quarter of 3.
     assert keys.logits == (2, 3, 5)
-    assert keys.W_E == (1, 2, 3, 4, 5)  # One-hot codes: all equal.
+    assert set(keys.W_E) == set(range(1, 15))  # One-hot codes: all equal.
     assert keys.clusters == ()
     assert irreps_above_quarter(np.zeros(7), FourierBasis(7)) == ()
 

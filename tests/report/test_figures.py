@@ -228,7 +228,7 @@ def test_odd_runs_have_a_page(analysed: Callable[..., Report], settings: tuple[s
 
 def test_a_run_of_one_checkpoint_without_metrics_shows_its_points(analysed: Callable[..., Report]) -> None:
     once = analysed("task.p=5", "training.steps=1")
-    once.run.folder.metrics_path.unlink()
+    once = replace(once, metrics=once.metrics.iloc[:0, :0])
     curves = replace(
         once.curves,
         measures=once.curves.measures.iloc[:1],
