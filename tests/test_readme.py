@@ -1,24 +1,44 @@
 """What the README shows is what happens."""
 
+import contextlib
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from grokinterp.fourier import FiniteGroup
 from grokinterp.runs import PRESETS
+from grokinterp.tasks import OPERATIONS
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def test_the_python_examples_run(capsys):
-    blocks = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
-        subprocess.run([sys.executable, "-c", block], check=True, cwd=ROOT)
-    exec(blocks[1], {})
-    assert capsys.readouterr().out == "14 ('const', 'cos 1', 'sin 1')\n"
+    notebook, library, _ = BLOCKS
+    subprocess.run([sys.executable, "-c", notebook], check=True, cwd=ROOT)
+    exec(library, {})
+    shown = re.findall(r"^print\(.*\)  # (.*)$", library, flags=re.MULTILINE)
+    assert len(shown) == 2
+    assert capsys.readouterr().out.splitlines() == shown
+
+
+def test_the_example_with_released_networks_runs(shared_data: Path):
+    if not (shared_data / "chughtai").is_dir():
+        pytest.skip(f"{shared_data / 'chughtai'} is absent")
+    with contextlib.chdir(shared_data / "chughtai"):
+        exec(BLOCKS[2], {})
+
+
+def test_the_operations_are_all_named():
+    described = TEXT[TEXT.index("`task.operation` is one of") : TEXT.index("A task knows the group")]
+    assert set(OPERATIONS) <= set(re.findall(r"`([^`\s]+)`", described))
+    for name in re.findall(r"`([A-Z]\d+(?:x[A-Z]\d+)?)`", described):
+        FiniteGroup.named(name)
 
 
 def test_the_presets_are_all_described():

@@ -4,7 +4,7 @@ Nanda et al. 2023 read the boundaries off the figure by eye (1,400, 9,400 and 14
 
 - memorization ends at the minimum of the excluded loss (key frequencies, train pairs) before the network generalises:
   from there on the circuit carries a growing share of the train performance (a task without a group has no excluded
-  loss: memorization ends when 99 % of the train pairs are known);
+  loss: memorization ends when 99 % of the train pairs are known, and a circuit is known by the test loss alone);
 - circuit formation ends, and cleanup begins, when the test loss falls below that of a uniform guess (ln p) for good:
   before that, what is known of unseen pairs is drowned by what was memorised;
 - cleanup ends when the sum of squared weights comes within 3 % of its last value for good.
@@ -60,7 +60,8 @@ def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -
         generalises_from = None if generalises_from is None else max(generalises_from, memorized)
         memorization = (0, memorized)
         if generalises_from is None:
-            circuit_formation = (memorized, last) if memorized < last else None
+            # What has not shown in the test loss yet shows in the excluded loss alone.
+            circuit_formation = (memorized, last) if memorized < last and "excluded_loss" in measures else None
         elif generalises_from > memorized:
             circuit_formation = (memorized, generalises_from)
     if generalises_from is not None:

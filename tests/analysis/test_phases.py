@@ -68,6 +68,15 @@ def test_a_run_of_one_checkpoint_has_what_one_checkpoint_can_tell():
     assert (phases.memorization, phases.circuit_formation) == (None, None)
 
 
+def test_without_a_group_phases_go_by_the_accuracies_and_the_test_loss():
+    measures, metrics = curves()
+    phases = find_phases(measures.drop(columns="excluded_loss"), metrics, P)
+    assert (phases.memorization, phases.circuit_formation, phases.cleanup) == ((0, 100), (100, 610), (610, 800))
+    measures, metrics = curves(grokked=False)
+    phases = find_phases(measures.drop(columns="excluded_loss"), metrics, P)
+    assert (phases.memorization, phases.circuit_formation, phases.cleanup) == ((0, 100), None, None)
+
+
 def test_the_phases_of_the_mainline_are_near_those_the_paper_reads_off_by_eye(mainline):
     from grokinterp.analysis import curves as measure_curves
 
