@@ -56,7 +56,8 @@ class Circuit:
 
     - `keys`: indices of the key irreps, for a cyclic group the key frequencies; `found` says how they were chosen.
     - `excluded_by_irrep`: the 2-D excluded loss on the train pairs for every irrep, key or not.
-    - `cosets`: coset concentration of the neurons' input from a and from b; None in a cyclic group.
+    - `cosets`: coset concentration of the neurons' input from a and from b; None in a cyclic group, and in one with
+      too many subgroups.
     """
 
     structure: Structure

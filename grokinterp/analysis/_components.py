@@ -127,6 +127,11 @@ def character_component(means: Table, irreps: Iterable[int], structure: Structur
     return component
 
 
-def mean_by_quotient(in_group: Float[np.ndarray, "n n"], structure: Structure) -> Float[np.ndarray, " n"]:
-    """D[g] = mean over all s, c with s · c⁻¹ = g of M[s, c], both by their elements; for Z_p over answer − c = g."""
-    return in_group[np.arange(structure.n)[:, None], structure.partners].mean(axis=0)
+def mean_by_quotient(
+    in_group: Float[np.ndarray, "n n"], structure: Structure, rows: Int[np.ndarray, " s"] | slice = slice(None)
+) -> Float[np.ndarray, " n"]:
+    """D[g] = mean over all s, c with s · c⁻¹ = g of M[s, c], both by their elements; for Z_p over answer − c = g.
+
+    `rows`: the s that take part, such as those that are the answer of some pair; all by default.
+    """
+    return in_group[np.arange(structure.n)[rows, None], structure.partners[rows]].mean(axis=0)

@@ -146,6 +146,7 @@ def _group(report: "Report", circuit: Circuit) -> dict[str, Any]:
             "all_irreps": circuit.logits.variance_explained_by_all,
             "all_irreps_by_chance": control.share,
             "largest_irrep_by_chance": control.largest_share,
+            "reached_by_chance": control.reached,
         },
         "embedding_explained": circuit.embedding.share[keys].sum(),
         "logit_map_explained": circuit.logit_map_spectrum.share[keys].sum(),

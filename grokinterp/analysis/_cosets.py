@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import FiniteGroup, Subgroup
 from grokinterp.runs import Snapshot
 
@@ -60,16 +61,21 @@ def coset_concentration(
     return CosetConcentration(proper, least, best)
 
 
-def neuron_cosets(snapshot: Snapshot) -> tuple[CosetConcentration, CosetConcentration]:
+def neuron_cosets(snapshot: Snapshot) -> tuple[CosetConcentration, CosetConcentration] | None:
     """Coset concentration of the last MLP's neurons, of their input from a and of their input from b.
 
     A neuron's input before the non-linearity is taken as a function of a (its mean over b) on the right cosets Hg, and
     as a function of b on the left cosets gH. In the networks of Stander et al. it is a sum of such two functions.
+
+    None where the group has too many elements or subgroups for `FiniteGroup.subgroups`.
     """
     places = Places.of(snapshot.task)
     structure = places.structure
+    try:
+        subgroups = structure.group.subgroups()
+    except GrokinterpError:
+        return None
     before = snapshot.activation(f"{snapshot.last_block}.mlp.hook_pre").double().numpy()
     grid = before[places.grid.reshape(-1)].reshape(structure.n, structure.n, -1)
-    subgroups = structure.group.subgroups()
     of_a = coset_concentration(grid.mean(axis=1), structure.group, "right", subgroups)
     return of_a, coset_concentration(grid.mean(axis=0), structure.group, "left", subgroups)

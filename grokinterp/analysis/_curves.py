@@ -82,8 +82,12 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
       (`excluded_loss_<irrep>`) removes one;
     - `…_3d` by the cube of the character, `…_neurons` at the neurons: see `ProgressMeasures`.
 
-    Where no group is known there are only the losses, accuracies and weights; with label noise there is also
-    `noise_learned`, the share of the wrong labels that the network answers.
+    The restricted and excluded losses are of the pairs whose answer is in the group. Where that leaves pairs out,
+    `train_loss_in_group` and `all_loss_in_group` are the network's own losses on those that it keeps.
+
+    Where no group is known there are only the losses, accuracies and weights; with label noise there are
+    also `noise_learned`, the share of the wrong labels that the network answers, and `train_accuracy_of_labels`, its
+    accuracy on what it was trained on: all else is against the right answers.
     """
     task = snapshot.task
     progress = ProgressMeasures.of(snapshot) if task.structure else None
@@ -119,9 +123,16 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
             **{name: losses[inside].mean() for name, losses in zip(removed, without, strict=True)},
             "logit_variance_explained": decomposition.variance_explained,
         }
+        if (progress.places.element < 0).any():
+            row |= {
+                "train_loss_in_group": whole[inside].mean(),
+                "all_loss_in_group": whole[progress.inside("all")].mean(),
+            }
     if task.config.noise:
         spoiled = task.labels != task.answers
-        row["noise_learned"] = (logits.argmax(axis=1) == task.labels)[spoiled].mean()
+        told = logits.argmax(axis=1) == task.labels
+        row["train_accuracy_of_labels"] = told[train].mean()
+        row["noise_learned"] = told[spoiled].mean()
     squares = sums_of_squared_weights(snapshot.weights)
     row["sum_of_squared_weights"] = sum(squares.values())
     row = {name: value if name == "step" else float(value) for name, value in row.items()}

@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from grokinterp.wording import counted, listed, number, percent
 
 if TYPE_CHECKING:
@@ -20,21 +22,38 @@ def finding(report: "Report") -> list[str]:
     """A headline and the sentences that support it, each with its numbers."""
     circuit = report.in_group
     explained = circuit is not None and _explains(report, circuit)
+    keys = circuit.keys if circuit else ()
     sentences = [_explained_headline(report, circuit) if circuit and explained else _headline(report, circuit)]
     if circuit and explained:
         sentences += _support(report, circuit)
-    if circuit and not circuit.keys:
-        control, logits, plural = circuit.found.control, circuit.logits, _plural(circuit)
-        sentences.append(
-            f"No {circuit.structure.irrep_word} explains more of its logits than chance does: all {plural} together "
-            f"explain {percent(logits.variance_explained_by_all)} of their variance, and {percent(control.share)} "
-            f"where the answers are relabelled at random."
-        )
+    if circuit and not keys:
+        sentences.append(_why_no_keys(circuit))
     if circuit is None:
         sentences.append(
             "No group is known in which its answers lie, so there are no frequencies or irreps to look for."
         )
+    if "noise_learned" in report.final:
+        noise, learned = counted(report.run.task.config.noise, "wrong label"), report.final["noise_learned"]
+        sentences.append(f"Of the {noise} among its training pairs it answers {percent(learned)}.")
     return sentences + _history(report)
+
+
+def _why_no_keys(circuit: "Circuit") -> str:
+    control, word, plural = circuit.found.control, circuit.structure.irrep_word, _plural(circuit)
+    explained = percent(circuit.logits.variance_explained_by_all)
+    if control.above_chance:
+        named = listed([circuit.structure.basis.irrep_names[irrep] for irrep in control.above_chance])
+        return (
+            f"The rule {circuit.found.rule} names no {word} that explains more of its logits than chance does; the "
+            f"rule logits names {named}."
+        )
+    if not math.isfinite(control.share):
+        return f"No {word} explains its logits: all {plural} together explain {explained} of their variance."
+    return (
+        f"No {word} explains more of its logits than chance does: all {plural} together explain {explained} of their "
+        f"variance, and {percent(control.share)} where the answers are relabelled at random; "
+        f"{percent(control.reached)} of such relabelings give as much."
+    )
 
 
 def _explains(report: "Report", circuit: "Circuit") -> bool:
@@ -59,23 +78,27 @@ def _explained_headline(report: "Report", circuit: "Circuit") -> str:
 
 
 def _headline(report: "Report", circuit: "Circuit | None") -> str:
-    final, guess = report.final, percent(1 / report.run.task.n_answers)
+    final, by_guessing = report.final, 1 / report.run.task.n_answers
+    guess = percent(by_guessing)
     if final["test_accuracy"] >= GENERALISED and circuit:
         means = "circles" if circuit.structure.is_cyclic else "irreps"
+        word, count = circuit.structure.irrep_word, len(circuit.keys)
         return (
             f"This network has generalised, but not by {means} this analysis can see: "
-            f"{counted(len(circuit.keys), circuit.structure.irrep_word)} explain "
+            f"{counted(count, word)} {'explains' if count == 1 else 'explain'} "
             f"{percent(circuit.logits.variance_explained)} of its logits and alone give "
             f"{percent(final['restricted_accuracy'])} of the answers."
         )
     if final["test_accuracy"] >= GENERALISED:
         return f"This network has generalised: it answers {percent(final['test_accuracy'])} of the unseen pairs."
-    if final["train_accuracy"] >= GENERALISED and final["test_accuracy"] >= MOST:
+    # Where some labels are wrong, a network has learned its training pairs when it answers what it was told.
+    learned = final.get("train_accuracy_of_labels", final["train_accuracy"]) >= GENERALISED
+    if learned and final["test_accuracy"] >= (1 + by_guessing) / 2:
         return (
             f"This network has memorised its training pairs and is about to generalise: it answers "
             f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {guess}."
         )
-    if final["train_accuracy"] >= GENERALISED:
+    if learned:
         return (
             f"This network has memorised its training pairs and not generalised: it answers "
             f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {guess}."
@@ -87,14 +110,17 @@ def _headline(report: "Report", circuit: "Circuit | None") -> str:
 
 
 def _support(report: "Report", circuit: "Circuit") -> list[str]:
-    final, structure = report.final, circuit.structure
+    final, structure, task = report.final, circuit.structure, report.run.task
+    in_group = np.isin(task.answers, structure.outputs).mean()
+    inside = "" if in_group == 1 else f" whose answer is in {structure.group_name}, {percent(in_group)} of them"
     neurons = len(circuit.neurons.irrep)
     clustered = sum(len(members) for members in circuit.neurons.clusters().values())
     sentences = [
         _what_the_logits_are(circuit),
-        f"Kept alone, these {_plural(circuit)} give a loss of {number(final['restricted_loss'])} on all pairs (the "
-        f"whole network: {number(final['all_loss'])}). Without them the loss on the training pairs is "
-        f"{number(final['excluded_loss'])} instead of {number(final['train_loss'])}; a uniform guess has "
+        f"Kept alone, these {_plural(circuit)} give a loss of {number(final['restricted_loss'])} on all pairs{inside} "
+        f"(the whole network: {number(final.get('all_loss_in_group', final['all_loss']))}). Without them the loss on "
+        f"the training pairs is {number(final['excluded_loss'])} instead of "
+        f"{number(final.get('train_loss_in_group', final['train_loss']))}; a uniform guess has "
         f"{math.log(report.run.task.n_answers):.2f}.",
         f"{clustered} of {neurons} neurons compute with a single {structure.irrep_word} (≥ 85 % of their variance).",
     ]

@@ -12,7 +12,8 @@ from ._spectra import Basis, Spectrum
 
 # Chughtai et al. 2023 call an irrep key if its logit similarity on the final network is above this.
 SIMILAR = 0.005
-RELABELINGS = 50
+# In small groups a relabeling may come near a symmetry of the group, so the network need not be above all of them.
+REACHED = 0.01
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,19 @@ class LogitControl:
     The control gives the inputs, and apart from them the answers c, the group's elements at random. A network that
     knows nothing of the group, such as an untrained one, cannot tell its true labels from these.
 
-    - `share`: mean over the relabelings of the fraction of variance that all irreps together explain.
-    - `largest_share`: the largest that any irrep explains in any of them.
-    - `above_chance`: irreps that explain more than twice that, and have a logit similarity above .005.
+    - `share`: the fraction of variance that all irreps together explain, mean over the relabelings.
+    - `largest_share`: the largest that one irrep explains, mean over the relabelings.
+    - `reached`: the fraction of the relabelings under which all irreps explain as much as they do as it is.
+    - `above_chance`: irreps that explain more than twice `largest_share` and have a logit similarity above .005;
+      none unless all together explain more than twice `share` and `reached` is at most 1 %.
 
-    A group of fewer than 6 elements has too few relabelings to tell: both shares are NaN then, and `above_chance` goes
+    A group of fewer than 6 elements has too few relabelings to tell: the numbers are NaN then, and `above_chance` goes
     by the similarity alone.
     """
 
     share: float
     largest_share: float
+    reached: float
     above_chance: tuple[int, ...]
 
 
@@ -89,29 +93,48 @@ def logit_control(
     logits: Float[np.ndarray, "pair answer"], places: Places, decomposition: LogitDecomposition, *, seed: int = 0
 ) -> LogitControl:
     """Compare a decomposition of logits with what it would be for relabelled symbols."""
-    structure = places.structure
     similar = decomposition.logit_similarity > SIMILAR
-    if structure.n < 6:
-        return LogitControl(float("nan"), float("nan"), tuple(np.flatnonzero(similar).tolist()))
-    n, random = structure.n, np.random.default_rng(seed)
+    if places.structure.n < 6:
+        unknown = float("nan")
+        return LogitControl(unknown, unknown, unknown, tuple(np.flatnonzero(similar).tolist()))
+    shares = _relabelled_shares(logits, places, np.random.default_rng(seed))
+    together, found = shares.sum(axis=1), decomposition.variance_explained_by_all
+    reached = float((together >= found).mean())
+    share, largest = float(together.mean()), float(shares.max(axis=1).mean())
+    above = similar & (decomposition.share > 2 * largest) & (found > 2 * share) & (reached <= REACHED)
+    return LogitControl(share, largest, reached, tuple(np.flatnonzero(above).tolist()))
+
+
+def _relabelled_shares(
+    logits: Float[np.ndarray, "pair answer"], places: Places, random: np.random.Generator
+) -> Float[np.ndarray, "relabeling irrep"]:
+    """Shares of the logits' variance, by `decompose_logits`, for random places of the symbols."""
+    structure = places.structure
+    n, counts = structure.n, places.counts[places.answered]
     rows = logits[places.grid.reshape(-1)][:, structure.outputs]
     rows = rows - rows.mean(axis=1, keepdims=True)
-    variance = float(np.einsum("nc,nc->", rows, rows, dtype=np.float64)) or 1.0
+    squares = np.einsum("nc,nc->n", rows, rows, dtype=np.float64)
+    weights = n / np.maximum(places.counts, 1)
     answers = places.element[places.grid]
-    counts = places.counts[places.answered]
     # A symbol goes to one place whether it is a or b: the embedding is the same for both.
     place_a, place_b = np.argsort(structure.inputs_a), np.argsort(structure.inputs_b)
     of_b = place_a[np.searchsorted(np.sort(structure.inputs_a), structure.inputs_b)]
     shares = []
-    for _ in range(RELABELINGS if n <= 200 else RELABELINGS // 5):
+    for _ in range(_relabelings(n)):
         a, c = random.permutation(n), random.permutation(n)
         b = place_b[np.searchsorted(np.sort(structure.inputs_b), structure.inputs_a[a[of_b]])]
-        by_answer = np.argsort(answers[np.ix_(a, b)].reshape(-1), kind="stable")
+        relabelled = answers[np.ix_(a, b)].reshape(-1)
+        by_answer = np.argsort(relabelled, kind="stable")
         means = np.zeros((n, n))
         sums = np.add.reduceat(rows[by_answer], np.cumsum(counts) - counts, axis=0)
         means[places.answered] = sums / counts[:, None]
-        coefficients = n * (structure.basis.class_functions @ mean_by_quotient(means[:, c], structure))
-        shares.append(coefficients[1:] ** 2 / variance)
-    largest = float(np.max(shares))
-    above = np.flatnonzero(similar & (decomposition.share > 2 * largest))
-    return LogitControl(float(np.sum(shares) / len(shares)), largest, tuple(above.tolist()))
+        profile = mean_by_quotient(means[:, c], structure, places.answered)
+        coefficients = structure.basis.class_functions[1:] @ profile
+        variance = float(squares @ weights[relabelled]) or 1.0
+        shares.append(n * len(places.answered) * coefficients**2 / variance)
+    return np.array(shares)
+
+
+def _relabelings(n: int) -> int:
+    """Many in small groups, where some come near a symmetry of the group; few in large ones, where all are alike."""
+    return 200 if n <= 24 else 50 if n <= 200 else 10

@@ -25,7 +25,7 @@ class LogitDecomposition:
       and least squares gives the same α_ρ.
     - `profile`: the mean of L̃ over all inputs and c at the same answer · c⁻¹ = g (answer − c = d), for every g.
 
-    Where some answers have more pairs than others, every answer counts alike.
+    Where some answers have more pairs than others, every answer counts alike; one that no pair has does not count.
     """
 
     keys: tuple[int, ...]
@@ -76,15 +76,18 @@ def decompose_logits(
         squared = squares @ weights
         centred = float((squares - n * row_means**2) @ weights)
     means = mean_by_answer(logits, places)[:, structure.outputs]
-    profile = mean_by_quotient(means - means.mean(axis=1, keepdims=True), structure)
-    coefficients = n * (structure.basis.class_functions @ profile)
+    answered = places.answered
+    profile = mean_by_quotient(means - means.mean(axis=1, keepdims=True), structure, answered)
+    # Every answer stands for n pairs: that many rows has the cube over which C_ρ is a unit vector.
+    rows = n * len(answered)
+    coefficients = np.sqrt(rows) * (structure.basis.class_functions @ profile)
     coefficients[0] = 0.0  # Exactly: the mean over c is gone.
     similarity = coefficients / np.sqrt(centred) if centred > 0 else np.zeros_like(coefficients)
     identity = structure.basis.class_functions[:, structure.group.identity]
     return LogitDecomposition(
         keys=keys,
         coefficients=coefficients,
-        amplitudes=coefficients * identity / n,
+        amplitudes=coefficients * identity / np.sqrt(rows),
         cosine_similarity=coefficients / np.sqrt(squared) if squared > 0 else np.zeros_like(coefficients),
         logit_similarity=similarity,
         share=coefficients**2 / centred if centred > 0 else np.zeros_like(coefficients),

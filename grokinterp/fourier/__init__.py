@@ -16,6 +16,7 @@ from ._group_basis import GroupBasis as GroupBasis
 from ._irrep import Irrep as Irrep
 from ._irreps import character_table as character_table
 from ._irreps import irreps as irreps
+from ._irreps import require_irreps_in_reach as require_irreps_in_reach
 from ._subgroups import Subgroup as Subgroup
 from ._units import powers_of_primitive_root as powers_of_primitive_root
 from ._units import primitive_root as primitive_root

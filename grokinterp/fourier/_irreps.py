@@ -53,7 +53,7 @@ def irreps(group: Group) -> tuple[Irrep, ...]:
     if not isinstance(group, FiniteGroup):
         raise GrokinterpError(f'group = {shown(group)}: needs a FiniteGroup; give e.g. FiniteGroup.named("S5")')
     if group not in _known:
-        _check_order(group)
+        require_irreps_in_reach(group)
         found = tuple(_found(group))
         fault = _fault(group, found)
         if fault:
@@ -74,7 +74,8 @@ def character_table(group: Group) -> Float[np.ndarray, "irrep class"]:
     return characters[:, [members[0] for members in group.conjugacy_classes]]
 
 
-def _check_order(group: FiniteGroup) -> None:
+def require_irreps_in_reach(group: FiniteGroup) -> None:
+    """Refuse a group that has more elements than `irreps` can answer for."""
     if _has_formula(group):
         if group.order > MAX_ORDER:
             raise GrokinterpError(

@@ -47,11 +47,17 @@ def losses_table(report: Report) -> list[tuple[str, float | None, float | None]]
         ("all pairs", "all_loss", "all_accuracy"),
     ]
     if circuit:
-        word, words = circuit.structure.irrep_word, plural(circuit.structure)
+        word, words, some = circuit.structure.irrep_word, plural(circuit.structure), ""
+        if "all_loss_in_group" in final:
+            some = " in the group"
+            rows += [
+                ("train pairs in the group", "train_loss_in_group", ""),
+                ("all pairs in the group", "all_loss_in_group", ""),
+            ]
         rows += [
-            (f"restricted: key {words} alone, all pairs", "restricted_loss", "restricted_accuracy"),
-            (f"excluded: without the key {words}, train pairs", "excluded_loss", ""),
-            (f"excluded: without any {word}, train pairs", f"excluded_loss_all_{words}", ""),
+            (f"restricted: key {words} alone, all pairs{some}", "restricted_loss", "restricted_accuracy"),
+            (f"excluded: without the key {words}, train pairs{some}", "excluded_loss", ""),
+            (f"excluded: without any {word}, train pairs{some}", f"excluded_loss_all_{words}", ""),
         ]
     if "noise_learned" in final:
         rows.append(("wrong labels, answered as they were given", "", "noise_learned"))

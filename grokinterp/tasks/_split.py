@@ -54,7 +54,7 @@ def make_split(scheme: str, n_pairs: int, train_fraction: float, seed: int) -> S
     if not 0 < n_train < n_pairs:
         raise GrokinterpError(
             f"task.train_fraction = {train_fraction} of {n_pairs} pairs leaves {n_train} for training and "
-            f"{n_pairs - n_train} for testing: both need at least one pair; change train_fraction or p"
+            f"{n_pairs - n_train} for testing: both need at least one pair; change train_fraction or take a larger task"
         )
     order = _SCHEMES[scheme](n_pairs, seed)
     return Split(train=order[:n_train], test=order[n_train:])

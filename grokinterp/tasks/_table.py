@@ -13,7 +13,9 @@ from grokinterp.errors import GrokinterpError
 from ._operation import ABSENT
 
 # How an absent pair may be written: nothing at all, or one of these.
-_NOTHING = ("", "-", "None", "nan", str(ABSENT))
+_NOTHING = ("", "-", "none", "nan", "<na>", str(ABSENT))
+# Above it the table of all pairs alone outgrows a laptop's patience.
+MAX_SYMBOLS = 2000
 
 
 def table_rows(table: Any) -> tuple[str, ...]:
@@ -32,17 +34,25 @@ def table_rows(table: Any) -> tuple[str, ...]:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise ValueError(f"task.table = {str(table)!r}: {reason}; give the path of a CSV file") from None
     else:
-        rows = table.tolist() if isinstance(table, np.ndarray) else table
+        # Tensors and data frames are arrays too.
+        rows = np.asarray(table).tolist() if hasattr(table, "__array__") else table
     try:
         cells = [row.split(",") if isinstance(row, str) else list(row) for row in rows]
     except TypeError:
         raise ValueError("task.table: needs rows of integers; give an array, a list of rows or a CSV file") from None
-    cells = [row for row in cells if row]
+    while cells and not cells[-1]:
+        cells.pop()
+    # An empty line is one empty cell.
+    cells = [row or [None] for row in cells]
     if len({len(row) for row in cells}) > 1:
         other = next(i for i, row in enumerate(cells) if len(row) != len(cells[0]))
         raise ValueError(
             f"task.table: row {other + 1} has {len(cells[other])} entries and row 1 has {len(cells[0])}; "
             "every row needs the same number, empty cells for absent pairs"
+        )
+    if max(len(cells), len(cells[0]) if cells else 0) > MAX_SYMBOLS:
+        raise ValueError(
+            f"task.table has {len(cells):,} rows and {len(cells[0]):,} columns; needs at most {MAX_SYMBOLS:,} of each"
         )
     lines = tuple(
         ",".join(_cell(value, a, b) for b, value in enumerate(row, start=1)) for a, row in enumerate(cells, start=1)
@@ -54,13 +64,17 @@ def table_rows(table: Any) -> tuple[str, ...]:
 
 def _cell(value: Any, row: int, column: int) -> str:
     text = "" if value is None else str(value).strip()
-    if text in _NOTHING:
+    if text.lower() in _NOTHING:
         return ""
-    number = float(text) if text.replace(".", "", 1).isdigit() else None
-    if number is None or number != int(number) or number > 10_000:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < MAX_SYMBOLS or number != int(number):
+        separated = "; separate cells by commas" if any(sign in text for sign in ";\t ") else ""
         raise ValueError(
-            f"task.table, row {row}, column {column}: {text[:40]!r} is no answer; needs an integer from 0 to 10,000, "
-            "or nothing where the pair is absent"
+            f"task.table, row {row}, column {column}: {text[:40]!r} is no answer; needs an integer from 0 to "
+            f"{MAX_SYMBOLS - 1:,}, or nothing where the pair is absent{separated}"
         )
     return str(int(number))
 
@@ -76,5 +90,5 @@ def require_group_table(table: Int[np.ndarray, "a b"]) -> None:
     if len(absent):
         a, b = absent[0]
         raise GrokinterpError(
-            f"task.table is no group: row {a + 1}, column {b + 1} is absent; a group answers every pair"
+            f"the table is no group: row {a + 1}, column {b + 1} is absent; a group answers every pair"
         )

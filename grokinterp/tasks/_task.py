@@ -10,19 +10,16 @@ from pydantic import Field, field_validator, model_validator
 
 from grokinterp.config import Config
 from grokinterp.errors import GrokinterpError
-from grokinterp.fourier import FiniteGroup, FourierBasis
+from grokinterp.fourier import FiniteGroup, FourierBasis, require_irreps_in_reach
 
 from ._noise import noisy_labels
 from ._operation import ABSENT, GROUP, MODULAR, OPERATIONS, TABLE, operation_table
 from ._split import Split, make_split
 from ._structure import Structure, structure_of
-from ._table import read_rows, require_group_table, table_rows
+from ._table import MAX_SYMBOLS, read_rows, require_group_table, table_rows
 
 if TYPE_CHECKING:
     import torch
-
-# Above it the table of all pairs alone outgrows a laptop's patience.
-MAX_SYMBOLS = 2000
 
 
 class TaskConfig(Config):
@@ -87,8 +84,11 @@ class TaskConfig(Config):
                 f"task.operation = {self.operation!r}: needs one of task.group, such as S5, and task.table, a Cayley "
                 f"table; {'both are' if given else 'none is'} given"
             )
+        # So that what cannot be analysed is refused before anything is trained.
         if self.operation in GROUP:
-            self.finite_group()  # So that a name or a table that is no group is refused before anything is trained.
+            self.finite_group()
+        elif self.operation in MODULAR and MODULAR[self.operation].structure == "product":
+            _require_irreps_in_reach(FiniteGroup.units(self.p), "p")
         return self
 
     def finite_group(self) -> FiniteGroup:
@@ -102,13 +102,22 @@ def _finite_group(name: str | None, element_order: str, table: tuple[str, ...] |
         if name is None:
             entries = read_rows(table or ())
             require_group_table(entries)
-            return FiniteGroup.from_table(entries, name="the group of the table")
-        group = FiniteGroup.named(name, order=element_order)
+            group = FiniteGroup.from_table(entries, name="the group of the table")
+        else:
+            group = FiniteGroup.named(name, order=element_order)
     except GrokinterpError as error:
         raise ValueError(f"task.{'table' if name is None else 'group'}: {error}") from None
     if group.order > MAX_SYMBOLS:
         raise ValueError(f"task.group = {name!r} has {group.order:,} elements: needs at most {MAX_SYMBOLS:,}")
+    _require_irreps_in_reach(group, "table" if name is None else "group")
     return group
+
+
+def _require_irreps_in_reach(group: FiniteGroup, setting: str) -> None:
+    try:
+        require_irreps_in_reach(group)
+    except GrokinterpError as error:
+        raise ValueError(f"task.{setting}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -230,6 +239,8 @@ class Task:
             return None  # Functions on a grid of pairs with holes have no transform.
         if operation.structure == "product":
             units = FiniteGroup.units(config.p)
+            if units.order == 1:
+                return None
             return structure_of(units, np.array(units.elements), inverse_b=operation.sign < 0)
         inputs_b = residues if operation.sign > 0 else -residues % config.p
         basis = FourierBasis(config.p)
@@ -239,6 +250,7 @@ class Task:
         try:
             require_group_table(self.table)
             group = FiniteGroup.from_table(self.table, name="the group of the table")
+            require_irreps_in_reach(group)
         except GrokinterpError:
             return None
         return structure_of(group, np.arange(group.order))

@@ -25,6 +25,7 @@ from grokinterp.analysis import (
     hidden_shares,
     logit_control,
     mean_by_answer,
+    measure,
     neuron_cosets,
 )
 from grokinterp.errors import GrokinterpError
@@ -252,7 +253,43 @@ def test_a_network_of_one_irrep_is_far_above_chance(name, irrep):
     places = Places.of(snapshot.task)
     control = logit_control(snapshot.logits, places, decompose_logits(snapshot.logits, places, ()))
     assert control.above_chance == (irrep,)
-    assert 0 < control.share < control.largest_share * 5 < 0.9
+    assert 0 < control.largest_share < control.share < 0.9
+
+
+@pytest.mark.parametrize("name", ["Z6", "D3", "Z8", "D4", "Q8", "U15", "Z2xZ2xZ2", "A4"])
+def test_an_exact_network_on_a_small_group_has_all_irreps_whatever_the_seed(name):
+    task = Task(TaskConfig(operation="compose", group=name))
+    places = Places.of(task)
+    logits = 10.0 * np.eye(task.n_answers)[task.answers]
+    decomposition = decompose_logits(logits, places, ())
+    for seed in range(3):
+        control = logit_control(logits, places, decomposition, seed=seed)
+        assert control.above_chance == tuple(range(1, len(places.structure.basis.irrep_names)))
+        assert control.reached <= 0.01
+
+
+@pytest.mark.parametrize("p", [8, 9, 12, 16])
+def test_answers_that_no_pair_has_do_not_count(p):
+    task = Task(TaskConfig(operation="x2+y2", p=p))
+    angle = 2 * np.pi * (task.answers[:, None] - np.arange(p)) / p
+    found = decompose_logits(3 * np.cos(angle), Places.of(task), (1,))
+    assert len(Places.of(task).answered) < p
+    assert (found.variance_explained, found.amplitudes[1]) == pytest.approx((1.0, 3.0))
+
+
+def test_a_group_of_too_many_subgroups_has_no_coset_neurons_but_all_else():
+    task = Task(TaskConfig(operation="compose", group="x".join(["Z2"] * 7)))
+    config = ModelConfig(n_heads=1, d_head=4, d_model=4, d_mlp=4, outputs="answers")
+    snapshot = Snapshot(0, task, config, initial_weights(config, task))
+    assert find_circuit(snapshot, find_keys(snapshot)).cosets is None
+
+
+def test_losses_of_pairs_in_the_group_stand_beside_those_of_the_circuit():
+    task, config = Task(TaskConfig(operation="divide", p=9)), ModelConfig(n_heads=1, d_head=8, d_model=8, d_mlp=8)
+    row, _ = measure(Snapshot(0, task, config, initial_weights(config, task)), ())
+    assert row["excluded_loss"] == pytest.approx(row["train_loss_in_group"])
+    assert row["all_loss_in_group"] != pytest.approx(row["all_loss"])
+    assert "all_loss_in_group" not in measure(exact_snapshot(5), ())[0]
 
 
 def test_a_group_too_small_for_a_control_goes_by_similarity():

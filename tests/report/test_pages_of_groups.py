@@ -131,7 +131,20 @@ def test_noise_and_chance_are_stated(analysed: Callable[..., Report]) -> None:
     page = render_page(run(analysed, "noise, operator"))
     assert "mean attention to a, operator, b and =" in page
     assert "wrong labels, answered as they were given" in page
+    assert "Of the 3 wrong labels among its training pairs it answers " in page
     assert "Relabelled at random, all frequencies together explain" in page
+
+
+def test_a_rule_that_misses_what_the_logits_show_is_not_called_chance(s3: Report) -> None:
+    control = replace(s3.circuit.found.control, above_chance=(2,))
+    found = replace(s3.circuit.found, rule="clusters", chosen=(), control=control)
+    circuit = find_circuit(s3.snapshot, found)
+    page = render_page(replace(s3, in_group=circuit, curves=curves(s3.run, ())))
+    assert "The rule clusters names no irrep that explains more of its logits than chance does; the rule" in page
+    none = find_circuit(s3.snapshot, replace(found, control=replace(control, above_chance=())))
+    page = render_page(replace(s3, in_group=none, curves=curves(s3.run, ())))
+    assert "No irrep explains more of its logits than chance does: all irreps together explain" in page
+    assert "% of such relabelings give as much." in page
 
 
 def test_what_the_rule_names_by_chance_is_struck_out(s3: Report) -> None:

@@ -3,7 +3,9 @@
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import FiniteGroup, FourierBasis
@@ -199,9 +201,19 @@ def test_the_table_of_a_group_can_stand_in_for_its_name():
         ),
         (
             {"operation": "table", "table": [[0, 1], [2, "x"]]},
-            r"task\.table, row 2, column 2: 'x' is no answer; needs an integer from 0 to 10,000, or nothing",
+            r"task\.table, row 2, column 2: 'x' is no answer; needs an integer from 0 to 1,999, or nothing",
         ),
         ({"operation": "table", "table": [[0, 1.5]]}, r"task\.table, row 1, column 2: '1\.5' is no answer"),
+        ({"operation": "table", "table": [["0"], ["²"]]}, r"task\.table, row 2, column 1: '²' is no answer"),
+        ({"operation": "table", "table": [[2000, 1]]}, r"row 1, column 1: '2000' is no answer; needs .* 0 to 1,999"),
+        ({"operation": "table", "table": ["0;1", "1;0"]}, r"'0;1' is no answer; .*; separate cells by commas"),
+        ({"operation": "table", "table": [[0, 1], [], [1, 0]]}, r"row 2 has 1 entries and row 1 has 2; every row"),
+        (
+            {"operation": "table", "table": [[0]] * 2001},
+            r"task\.table has 2,001 rows and 1 columns; needs at most 2,000",
+        ),
+        ({"operation": "multiply", "p": 1147}, r"task\.p: \(Z/1147\)\^× has 1080 elements: needs at most 720"),
+        ({"operation": "compose", "group": "U2000"}, r"task\.group: \(Z/2000\)\^× has 800 elements: needs at most 720"),
         ({"operation": "table", "table": [[0, -3]]}, r"task\.table, row 1, column 2: '-3' is no answer"),
         (
             {"operation": "table", "table": 5},
@@ -235,3 +247,24 @@ def test_a_table_file_that_is_no_text_is_named(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(GrokinterpError, match=r"table\.csv': it is no text; give the path of a CSV file"):
         TaskConfig(operation="table", table=path)
+
+
+def test_an_empty_line_of_one_column_is_an_absent_pair(tmp_path):
+    path = tmp_path / "column.csv"
+    path.write_text("0\n\n1\n2\n\n")
+    assert Task(TaskConfig(operation="table", table=str(path), train_fraction=0.5)).table.tolist() == [
+        [0],
+        [-1],
+        [1],
+        [2],
+    ]
+
+
+def test_tables_may_be_tensors_and_data_frames():
+    rows = [[0, 1, 2], [1, 2, 0], [2, 0, 1]]
+    for table in (torch.tensor(rows), pd.DataFrame(rows), np.array(rows, dtype=np.uint8), tuple(map(tuple, rows))):
+        assert Task(TaskConfig(operation="table", table=table)).table.tolist() == rows
+
+
+def test_a_group_of_one_element_has_no_structure():
+    assert Task(TaskConfig(operation="multiply", p=2, train_fraction=0.5)).structure is None
