@@ -10,6 +10,8 @@ from ._circuit import Circuit as Circuit
 from ._circuit import Keys as Keys
 from ._circuit import find_circuit as find_circuit
 from ._circuit import find_keys as find_keys
+from ._clock_pizza import distance_irrelevance as distance_irrelevance
+from ._clock_pizza import gradient_symmetricity as gradient_symmetricity
 from ._components import Places as Places
 from ._components import answer_component as answer_component
 from ._components import character_component as character_component

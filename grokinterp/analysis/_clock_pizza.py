@@ -1,0 +1,168 @@
+"""Clock or pizza: the two metrics of Zhong et al. 2023 (The Clock and the Pizza, arXiv 2306.17844).
+
+Both judge only a network that knows the answer: an untrained one has values near 1 in both.
+"""
+
+import copy
+import random
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from grokinterp.errors import GrokinterpError
+from grokinterp.runs import Snapshot
+from grokinterp.tasks import Task
+
+from ._components import Places
+
+if TYPE_CHECKING:
+    from transformer_lens import HookedTransformer
+
+# Pairs per forward pass: 512 × 3 positions keep a layer of 512 neurons at 6 MB in float64, and in a core's cache.
+CHUNK = 512
+
+
+def distance_irrelevance(
+    logits: Float[np.ndarray, "pair answer"], task: Task, *, of: Literal["correct", "runner_up"] = "correct"
+) -> float:
+    """q = mean over d of std_s M[s, d] / std M, where M[a + b, a − b] is the logit of the right answer to (a, b).
+
+    Zhong et al. 2023: how little the distance a − b matters, 0 … 1, float64 with population deviations. In a
+    pizza the right logit hangs on the distance, |cos(w(a − b)/2)|, and q is small; in a clock it does not, and q is
+    near 1. The same logit for all pairs has no deviation to take a share of: nan.
+
+    In a cyclic group of odd order n a and b are the elements i, j with answer i + j; so for a subtraction M stands
+    over a − b and a + b. For even n, i + j and i − j leave two pairs open.
+
+    - `of`: `runner_up` takes the largest wrong logit instead, which is what the released csv files hold.
+
+    >>> from grokinterp.tasks import TaskConfig
+    >>> task = Task(TaskConfig(p=7))
+    >>> a, b = task.pairs.T[:, :, None]
+    >>> pizza = np.abs(np.cos(np.pi * (a - b) / 7)) * np.cos(2 * np.pi * (a + b - np.arange(7)) / 7)
+    >>> round(distance_irrelevance(pizza, task), 9)
+    0.0
+    """
+    structure = task.structure
+    if structure is None or not (structure.is_product and structure.is_cyclic):
+        raise GrokinterpError(
+            f"{task.name}: the distance irrelevance needs answers that are sums in a cyclic group; "
+            "give a task such as addition modulo an odd number"
+        )
+    n = structure.n
+    if n < 3 or n % 2 == 0:
+        raise GrokinterpError(
+            f"{task.name}: the distance irrelevance needs a group of odd order ≥ 3, in which a + b and a − b determine "
+            f"a and b, and {structure.group_name} has {n} elements; give a task such as addition modulo an odd number"
+        )
+    if logits.shape != (task.n_pairs, task.n_answers):
+        raise GrokinterpError(
+            f"logits of shape {logits.shape}: the distance irrelevance needs {(task.n_pairs, task.n_answers)}, a row "
+            f"per pair and a column per answer of {task.name}; give `Snapshot.logits`"
+        )
+    if of not in ("correct", "runner_up"):
+        raise GrokinterpError(f"of = {of!r}: needs 'correct' or 'runner_up'; choose one of them")
+    pair = np.arange(task.n_pairs)
+    if of == "correct":
+        values = logits[pair, task.answers]
+    else:
+        wrong = logits.copy()
+        wrong[pair, task.answers] = -np.inf
+        values = wrong.max(axis=1)
+    i, j = np.indices((n, n))
+    by_distance = np.empty((n, n))
+    by_distance[(i + j) % n, (i - j) % n] = values[Places.of(task).grid]
+    # By equality: the deviation of equal numbers need not round to zero.
+    if (by_distance == by_distance[0, 0]).all():
+        return float("nan")
+    return float(by_distance.std(axis=0).mean() / by_distance.std())
+
+
+def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int = 42) -> float:
+    """Mean over triples (a, b, c) of cos(∂Q_abc/∂E_a, ∂Q_abc/∂E_b), Q_abc the logit of c at the last position.
+
+    Zhong et al. 2023. E_a and E_b, vectors of d_model numbers, are the embeddings of the tokens at the places of
+    a and b before the positional embedding is added; float64. A pizza treats them alike, which gives nearly 1; a clock
+    multiplies what it reads from them and gives less (the paper's two models: .994 and .334, of 100 triples). A
+    gradient that vanishes counts as a cosine of 0; triples where both do are left out, and if none is left it is nan.
+
+    - `n`: how many triples. By default all pairs with all answers c, right or wrong; a number is a sample. The
+      released code's is `n=100`: the list of all triples, a outermost and c innermost, shuffled by Python's `random`.
+    - `seed`: that of the shuffle.
+
+    >>> from grokinterp.models import ModelConfig, initial_weights
+    >>> from grokinterp.tasks import TaskConfig
+    >>> task, config = Task(TaskConfig(p=5)), ModelConfig()
+    >>> untrained = Snapshot(step=0, task=task, config=config, weights=initial_weights(config, task))
+    >>> gradient_symmetricity(untrained) > 0.9
+    True
+    """
+    task = snapshot.task
+    n_triples = task.n_pairs * task.n_answers
+    if n is not None and not 1 <= n <= n_triples:
+        raise GrokinterpError(
+            f"n = {n}: the gradient symmetricity needs 1 to {n_triples:,} triples of {task.name}; "
+            "leave n out to take them all"
+        )
+    total, count = 0.0, 0
+    for cosines in _cosines(_double(snapshot.model), task, None if n is None else _sample(n_triples, n, seed)):
+        total, count = total + float(cosines.sum()), count + len(cosines)
+    return total / count if count else float("nan")
+
+
+def _sample(n_triples: int, n: int, seed: int) -> Int[torch.Tensor, " triple"]:
+    # A shuffle moves numbers as it moves the triples they stand for.
+    triples = list(range(n_triples))
+    random.Random(seed).shuffle(triples)
+    return torch.tensor(triples[:n])
+
+
+def _double(model: "HookedTransformer") -> "HookedTransformer":
+    """A copy in float64 whose weights ask for no gradients; hooks that shape the network are copied with it."""
+    double = copy.deepcopy(model).requires_grad_(False).double()
+    # transformer_lens casts the attention pattern to the configured type.
+    double.cfg.dtype = torch.float64
+    return double
+
+
+def _cosines(
+    model: "HookedTransformer", task: Task, triples: Int[torch.Tensor, " triple"] | None
+) -> Iterator[Float[torch.Tensor, " triple"]]:
+    """The cosines that exist, in parts: of the triples pair · n_answers + c, or of every c for every pair."""
+    pairs = torch.arange(task.n_pairs) if triples is None else triples // task.n_answers
+    answers = range(task.n_answers) if triples is None else [triples % task.n_answers]
+    for chunk in torch.arange(len(pairs)).split(CHUNK):
+        with torch.enable_grad():
+            embedded, logits = _embedded_and_logits(model, task.tokens[pairs[chunk]])
+            for answer in answers:
+                wanted = logits[:, answer] if isinstance(answer, int) else logits[range(len(chunk)), answer[chunk]]
+                # No row depends on another, so that the gradient of their sum holds the gradient of each.
+                (gradient,) = torch.autograd.grad(wanted.sum(), embedded, retain_graph=True)
+                yield _existing_cosines(gradient[:, 0], gradient[:, task.positions.index("b")])
+
+
+def _embedded_and_logits(
+    model: "HookedTransformer", tokens: Int[torch.Tensor, "row pos"]
+) -> tuple[Float[torch.Tensor, "row pos d_model"], Float[torch.Tensor, "row out"]]:
+    """What `hook_embed` sees, and the logits at the last position as a function of it."""
+    embedded = torch.empty(0)
+
+    def leaf(value: torch.Tensor, hook: object) -> torch.Tensor:  # noqa: ARG001 (transformer_lens names it)
+        nonlocal embedded
+        embedded = value.detach().requires_grad_()
+        return embedded
+
+    logits = model.run_with_hooks(tokens, fwd_hooks=[("hook_embed", leaf)])
+    return embedded, logits[:, -1]
+
+
+def _existing_cosines(
+    x: Float[torch.Tensor, "row d_model"], y: Float[torch.Tensor, "row d_model"]
+) -> Float[torch.Tensor, " kept"]:
+    x_norm, y_norm = x.norm(dim=1), y.norm(dim=1)
+    norms = x_norm * y_norm
+    cosine = torch.where(norms > 0, (x * y).sum(dim=1) / norms.where(norms > 0, 1.0), 0.0)
+    return cosine[(x_norm > 0) | (y_norm > 0)]
