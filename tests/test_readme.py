@@ -42,7 +42,8 @@ def test_the_operations_are_all_named():
 
 
 def test_the_presets_are_all_described():
-    assert set(re.findall(r"^\| `([\w-]+)` \|", TEXT, flags=re.MULTILINE)) == set(PRESETS)
+    rows = re.findall(r"^\| (`[^|]*) \|", TEXT, flags=re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == set(PRESETS)
 
 
 def test_the_commands_exist_with_their_options(tmp_path: Path):

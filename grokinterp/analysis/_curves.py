@@ -8,10 +8,10 @@ import pandas as pd
 from jaxtyping import Float
 
 from grokinterp.runs import Run, Snapshot
-from grokinterp.tasks import Structure
+from grokinterp.tasks import Structure, Task
 
 from ._logits import decompose_logits
-from ._losses import losses_by_row
+from ._losses import DataSet, is_split_known, losses_by_row, pairs_of
 from ._progress import Kind, ProgressMeasures
 from ._spectra import embedding_spectrum, logit_map_spectrum
 from ._weights import sums_of_squared_weights
@@ -85,6 +85,8 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
     The restricted and excluded losses are of the pairs whose answer is in the group. Where that leaves pairs out,
     `train_loss_in_group` and `all_loss_in_group` are the network's own losses on those that it keeps.
 
+    Where nobody knows the split, losses on train and test pairs are NaN and excluded losses are on all pairs.
+
     Where no group is known there are only the losses, accuracies and weights; with label noise there are
     also `noise_learned`, the share of the wrong labels that the network answers, and `train_accuracy_of_labels`, its
     accuracy on what it was trained on: all else is against the right answers.
@@ -99,16 +101,9 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
     else:
         whole, without = losses_by_row(logits, task.answers), []
     right = logits.argmax(axis=1) == task.answers
-    train, test = task.split.train, task.split.test
-    row: dict[str, int | float] = {
-        "step": snapshot.step,
-        "train_loss": whole[train].mean(),
-        "test_loss": whole[test].mean(),
-        "all_loss": whole.mean(),
-        "train_accuracy": right[train].mean(),
-        "test_accuracy": right[test].mean(),
-        "all_accuracy": right.mean(),
-    }
+    row: dict[str, int | float] = {"step": snapshot.step}
+    for measured, values in (("loss", whole), ("accuracy", right)):
+        row |= {f"{data}_{measured}": _mean(values, task, data) for data in ("train", "test", "all")}
     share = np.empty(0)
     if progress:
         decomposition = decompose_logits(logits, progress.places, keys)
@@ -116,8 +111,8 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
         row |= {
             "restricted_accuracy": progress.restricted_accuracy(keys),
             "restricted_loss": progress.restricted(keys),
-            "restricted_loss_train": progress.restricted(keys, "train"),
-            "restricted_loss_test": progress.restricted(keys, "test"),
+            "restricted_loss_train": progress.restricted(keys, "train") if is_split_known(task) else np.nan,
+            "restricted_loss_test": progress.restricted(keys, "test") if is_split_known(task) else np.nan,
             "restricted_loss_3d": progress.restricted(keys, kind="3d"),
             "restricted_loss_neurons": progress.restricted(keys, kind="neurons"),
             **{name: losses[inside].mean() for name, losses in zip(removed, without, strict=True)},
@@ -125,13 +120,13 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
         }
         if (progress.places.element < 0).any():
             row |= {
-                "train_loss_in_group": whole[inside].mean(),
+                "train_loss_in_group": whole[inside].mean() if is_split_known(task) else np.nan,
                 "all_loss_in_group": whole[progress.inside("all")].mean(),
             }
     if task.config.noise:
         spoiled = task.labels != task.answers
         told = logits.argmax(axis=1) == task.labels
-        row["train_accuracy_of_labels"] = told[train].mean()
+        row["train_accuracy_of_labels"] = told[task.split.train].mean()
         row["noise_learned"] = told[spoiled].mean()
     squares = sums_of_squared_weights(snapshot.weights)
     row["sum_of_squared_weights"] = sum(squares.values())
@@ -141,6 +136,12 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
         if snapshot.config.trains(name):
             row[f"sum_of_squared_weights_{short}"] = value
     return row, share
+
+
+def _mean(values: np.ndarray, task: Task, data: DataSet) -> float:
+    if data != "all" and not is_split_known(task):
+        return np.nan
+    return values[pairs_of(task, data)].mean()
 
 
 def _removed(progress: ProgressMeasures, keys: tuple[int, ...]) -> dict[str, tuple[Iterable[int], Kind]]:

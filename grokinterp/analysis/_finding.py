@@ -35,6 +35,8 @@ def finding(report: "Report") -> list[str]:
     if "noise_learned" in report.final:
         noise, learned = counted(report.run.task.config.noise, "wrong label"), report.final["noise_learned"]
         sentences.append(f"Of the {noise} among its training pairs it answers {percent(learned)}.")
+    if math.isnan(report.final["test_accuracy"]):
+        sentences.append("Which pairs it was trained on is not known.")
     return sentences + _history(report)
 
 
@@ -60,10 +62,15 @@ def _explains(report: "Report", circuit: "Circuit") -> bool:
     final = report.final
     return (
         bool(circuit.keys)
-        and final["test_accuracy"] >= GENERALISED
+        and _unseen_accuracy(final) >= GENERALISED
         and final["restricted_accuracy"] >= GENERALISED
         and (circuit.logits.variance_explained >= MOST or not circuit.structure.is_cyclic)
     )
+
+
+def _unseen_accuracy(final: dict[str, int | float]) -> float:
+    """On the test pairs; on all, where nobody knows which those are."""
+    return final["all_accuracy"] if math.isnan(final["test_accuracy"]) else final["test_accuracy"]
 
 
 def _plural(circuit: "Circuit") -> str:
@@ -80,7 +87,7 @@ def _explained_headline(report: "Report", circuit: "Circuit") -> str:
 def _headline(report: "Report", circuit: "Circuit | None") -> str:
     final, by_guessing = report.final, 1 / report.run.task.n_answers
     guess = percent(by_guessing)
-    if final["test_accuracy"] >= GENERALISED and circuit:
+    if _unseen_accuracy(final) >= GENERALISED and circuit:
         means = "circles" if circuit.structure.is_cyclic else "irreps"
         word, count = circuit.structure.irrep_word, len(circuit.keys)
         return (
@@ -89,6 +96,8 @@ def _headline(report: "Report", circuit: "Circuit | None") -> str:
             f"{percent(circuit.logits.variance_explained)} of its logits and alone give "
             f"{percent(final['restricted_accuracy'])} of the answers."
         )
+    if math.isnan(final["test_accuracy"]):
+        return f"This network answers {percent(final['all_accuracy'])} of all pairs; guessing gives {guess}."
     if final["test_accuracy"] >= GENERALISED:
         return f"This network has generalised: it answers {percent(final['test_accuracy'])} of the unseen pairs."
     # Where some labels are wrong, a network has learned its training pairs when it answers what it was told.
@@ -113,15 +122,17 @@ def _support(report: "Report", circuit: "Circuit") -> list[str]:
     final, structure, task = report.final, circuit.structure, report.run.task
     in_group = np.isin(task.answers, structure.outputs).mean()
     inside = "" if in_group == 1 else f" whose answer is in {structure.group_name}, {percent(in_group)} of them"
+    whole, before = (final.get(f"{data}_loss_in_group", final[f"{data}_loss"]) for data in ("all", "train"))
+    where = "the training pairs"
+    if math.isnan(before):
+        before, where = whole, "them"
     neurons = len(circuit.neurons.irrep)
     clustered = sum(len(members) for members in circuit.neurons.clusters().values())
     sentences = [
         _what_the_logits_are(circuit),
         f"Kept alone, these {_plural(circuit)} give a loss of {number(final['restricted_loss'])} on all pairs{inside} "
-        f"(the whole network: {number(final.get('all_loss_in_group', final['all_loss']))}). Without them the loss on "
-        f"the training pairs is {number(final['excluded_loss'])} instead of "
-        f"{number(final.get('train_loss_in_group', final['train_loss']))}; a uniform guess has "
-        f"{math.log(report.run.task.n_answers):.2f}.",
+        f"(the whole network: {number(whole)}). Without them the loss on {where} is {number(final['excluded_loss'])} "
+        f"instead of {number(before)}; a uniform guess has {math.log(report.run.task.n_answers):.2f}.",
         f"{clustered} of {neurons} neurons compute with a single {structure.irrep_word} (≥ 85 % of their variance).",
     ]
     if circuit.cosets:

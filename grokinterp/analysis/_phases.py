@@ -41,7 +41,8 @@ class Phases:
 
 def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -> Phases:
     """Apply the module's rules to the measures per checkpoint and, where evaluated more often, the training metrics."""
-    evaluated = metrics.dropna(subset=["test_loss"]) if "test_loss" in metrics else measures
+    needed = ["train_accuracy", "test_accuracy", "test_loss"]
+    evaluated = metrics.dropna(subset=needed) if set(needed) <= set(metrics.columns) else measures
     train_first, train_sustained = _reached(evaluated, "train_accuracy")
     test_first, test_sustained = _reached(evaluated, "test_accuracy")
     memorization = circuit_formation = cleanup = None

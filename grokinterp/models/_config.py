@@ -8,12 +8,15 @@ from grokinterp.config import Config
 
 
 class ModelConfig(Config):
-    """A transformer that reads [a, b, =] and answers at `=`, the last position. Defaults: Nanda et al. 2023.
+    """A transformer that reads [a, b, =] and answers at the last position, `=`. Defaults: Nanda et al. 2023.
 
     **Arguments:**
 
     - `n_layers`, `n_heads`, `d_model`, `d_head`, `d_mlp`: sizes; the heads' widths together equal `d_model`.
     - `act_fn`: the MLP's activation.
+    - `attention`: `causal`, or `bidirectional`, which in more than one layer lets a see b.
+    - `attention_rate`: α of Zhong et al. 2023 (arXiv 2306.17844): the pattern is α·softmax + (1 − α) everywhere, so 1
+      is ordinary attention and 0 constant attention, whose rows are all ones.
     - `normalization`: `none`, or `LN` for a LayerNorm before attention, MLP and unembedding.
     - `outputs`: `vocabulary` gives every token a logit, `=` too (p + 1 outputs, the paper), `answers` only those that
       are answers (p outputs, TransformerLens' demo).
@@ -28,11 +31,13 @@ class ModelConfig(Config):
     d_model: int = Field(default=128, ge=1, le=16_384)
     d_head: int = Field(default=32, ge=1, le=16_384)
     d_mlp: int = Field(default=512, ge=1, le=65_536)
-    act_fn: Literal["relu", "gelu"] = "relu"
+    act_fn: Literal["relu", "gelu", "tanh"] = "relu"
+    attention: Literal["causal", "bidirectional"] = "causal"
+    attention_rate: float = Field(default=1.0, ge=0, le=1)
     normalization: Literal["none", "LN"] = "none"
     outputs: Literal["vocabulary", "answers"] = "vocabulary"
     biases: Literal["none", "mlp", "all"] = "mlp"
-    initialisation: Literal["nanda", "transformer-lens"] = "nanda"
+    initialisation: Literal["nanda", "transformer-lens", "pizza"] = "nanda"
     seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")

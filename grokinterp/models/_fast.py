@@ -27,12 +27,14 @@ import torch
 from jaxtyping import Float, Int
 from torch.autograd.function import once_differentiable
 
+from grokinterp.tasks import Task
+
 from ._config import ModelConfig
 from ._sparse import MixedRows, relu_mlp_of_mixed_rows
 
 Summation = Literal["rows", "products"]
 PairIndex = Int[torch.Tensor, " pair"]
-_ACTIVATIONS = {"relu": torch.relu_, "gelu": torch.nn.functional.gelu}
+_ACTIVATIONS = {"relu": torch.relu_, "gelu": torch.nn.functional.gelu, "tanh": torch.tanh_}
 
 
 class _Tables(NamedTuple):
@@ -85,12 +87,18 @@ class PairBatch:
         )
 
 
-def not_covered_by_fast_forward(config: ModelConfig) -> str | None:
-    """Why the fast forward does not apply to `config`, or None if it does.
+def not_covered_by_fast_forward(config: ModelConfig, task: Task | None = None) -> str | None:
+    """Why the fast forward does not apply to `config` (on `task`), or None if it does.
 
     >>> not_covered_by_fast_forward(ModelConfig(n_layers=2))
     '2 layers (it covers 1)'
     """
+    if task and not task.config.equals_token:
+        return "a network that reads no ="
+    if task and task.config.own_tokens_for_b:
+        return "tokens of b's own"
+    if config.attention_rate != 1:
+        return f"attention rate {config.attention_rate} (it covers 1)"
     if config.n_layers != 1:
         return f"{config.n_layers} layers (it covers 1)"
     if config.normalization != "none":
@@ -99,7 +107,7 @@ def not_covered_by_fast_forward(config: ModelConfig) -> str | None:
 
 
 class FastForward:
-    """Logits of pairs (a, b) from the parameters of a 1-layer transformer without LayerNorm.
+    """Logits of pairs (a, b) from the parameters of a network that `not_covered_by_fast_forward` has no reason against.
 
     `parameters` are a `HookedTransformer`'s own (``dict(model.named_parameters())``), into which gradients flow, or a
     checkpoint's. Equal to ``model(tokens)[:, -1]`` up to the rounding of float32 sums, whose order `summation` chooses.

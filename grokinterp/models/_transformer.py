@@ -1,7 +1,7 @@
 """The adapter: the one module that imports transformer_lens."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -44,7 +44,8 @@ def hooked_transformer(
             d_model=config.d_model,
             d_head=config.d_head,
             d_mlp=config.d_mlp,
-            act_fn=config.act_fn,
+            act_fn="relu" if config.act_fn == "tanh" else config.act_fn,  # It knows no tanh.
+            attention_dir=config.attention,
             normalization_type=None if config.normalization == "none" else config.normalization,
             d_vocab=task.n_tokens,
             d_vocab_out=n_outputs(config, task),
@@ -53,9 +54,19 @@ def hooked_transformer(
             device="cpu",
         )
         model = HookedTransformer(settings)
+    for block in model.blocks:
+        if config.act_fn == "tanh":
+            block.mlp.act_fn = torch.tanh
+        if config.attention_rate != 1:
+            # Permanent, and before all others: every hook sees the mixed pattern, whose rows do not sum to 1.
+            block.attn.hook_pattern.add_perma_hook(_mix_with_ones(config.attention_rate))
     values = initial_weights(config, task) if weights is None else weights
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(values[name])
             parameter.requires_grad_(config.trains(name))
     return model.to(device, print_details=False)
+
+
+def _mix_with_ones(rate: float) -> Callable[..., torch.Tensor]:
+    return lambda tensor, hook: rate * tensor + (1 - rate)  # noqa: ARG005

@@ -63,6 +63,7 @@ def initial_weights(config: ModelConfig, task: Task) -> Weights:
 
     - `nanda`: W_U ~ N(0, 1/outputs), all other matrices ~ N(0, 1/d_model), drawn in the module order and layout of
       the released code of Nanda et al. 2023; seed 0 is the paper's mainline network.
+    - `pizza`: the same but W_in ~ N(0, 1/d_mlp) and W_U ~ N(0, 1/tokens) (Zhong et al. 2023), with a generator of ours.
     - `transformer-lens`: every matrix ~ N(0, 0.64/d_model) in TransformerLens 3's parameter order.
 
     The caller's random state is left alone.
@@ -77,7 +78,7 @@ def initial_weights(config: ModelConfig, task: Task) -> Weights:
         if name.endswith(".w"):
             weights[name].fill_(1.0)
     generator = torch.Generator().manual_seed(config.seed)
-    draw = _draw_nanda if config.initialisation == "nanda" else _draw_transformer_lens
+    draw = _draw_transformer_lens if config.initialisation == "transformer-lens" else _draw_nanda
     for name, value in draw(config, shapes, generator):
         weights[name].copy_(value)
     return weights
@@ -100,7 +101,8 @@ def _draw_nanda(config: ModelConfig, shapes: dict[str, tuple[int, ...]], generat
         for name in ("W_K", "W_Q", "W_V"):
             yield f"{block}.attn.{name}", normal(heads, d_head, d_model).transpose(1, 2)
         yield f"{block}.attn.W_O", normal(d_model, heads * d_head).T.reshape(heads, d_head, d_model)
-        yield f"{block}.mlp.W_in", normal(config.d_mlp, d_model).T
+        width = config.d_mlp if config.initialisation == "pizza" else d_model
+        yield f"{block}.mlp.W_in", normal(config.d_mlp, d_model, width=width).T
         yield f"{block}.mlp.W_out", normal(d_model, config.d_mlp).T
     yield "unembed.W_U", normal(d_model, out, width=out)
 

@@ -151,6 +151,14 @@ def _parse(value: str) -> Any:
         return {"True": True, "False": False}.get(value, value)
 
 
+def _clock_or_pizza(attention_rate: float) -> dict[str, Any]:
+    return {
+        "task": TaskConfig(p=59, train_fraction=0.8, equals_token=False),
+        "model": ModelConfig(attention="bidirectional", attention_rate=attention_rate, initialisation="pizza"),
+        "training": TrainingConfig(steps=20_000, weight_decay=2.0),
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     # Nanda et al. 2023, the mainline network of the paper; in this order of summation it follows the published curves
     # most closely.
@@ -178,6 +186,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": ModelConfig(outputs="answers", biases="none"),
         "training": TrainingConfig(steps=4000, learning_rate=3e-3, weight_decay=2.0),
     },
+    # Models A and B of Zhong et al. 2023 (arXiv 2306.17844): constant attention, and ordinary attention.
+    "pizza-alpha0": _clock_or_pizza(0.0),
+    "clock-alpha1": _clock_or_pizza(1.0),
     # The mainline in under a minute: a smaller modulus, half of the pairs and twice the weight decay. Seeds 0 to 3
     # know their training pairs from step 125 on and 99 % of the others from a step between 500 and 800 on.
     "quick": {

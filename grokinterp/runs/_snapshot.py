@@ -59,7 +59,7 @@ class Snapshot:
     @torch.no_grad()
     def fast(self) -> FastActivations:
         """Pattern, neurons and logits of all pairs by the fast forward; by the model where that does not cover it."""
-        if not_covered_by_fast_forward(self.config):
+        if not_covered_by_fast_forward(self.config, self.task):
             pattern = torch.from_numpy(self.pattern)
             return FastActivations(pattern, torch.from_numpy(self.neurons), self._logits_of_model())
         fast = FastForward(self.config, self.weights)

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,6 +59,23 @@ def make_split(scheme: str, n_pairs: int, train_fraction: float, seed: int) -> S
         )
     order = _SCHEMES[scheme](n_pairs, seed)
     return Split(train=order[:n_train], test=order[n_train:])
+
+
+def listed_split(train: Sequence[int], n_pairs: int) -> Split:
+    """The split whose train pairs are listed, in their order; the others are the test pairs.
+
+    >>> listed_split([3, 1], n_pairs=4).test
+    array([0, 2])
+    """
+    listed = np.array(train, dtype=np.int64)
+    wrong = [pair for pair in train if not 0 <= pair < n_pairs]
+    if wrong or len(np.unique(listed)) != len(listed) or not 0 < len(listed) < n_pairs:
+        fault = f"holds {wrong[0]}" if wrong else f"holds {len(listed)} entries, {len(np.unique(listed))} different"
+        raise GrokinterpError(
+            f"task.train_pairs {fault}: needs at least one and fewer than {n_pairs} different numbers of pairs, "
+            f"from 0 to {n_pairs - 1}"
+        )
+    return Split(listed, np.setdiff1d(np.arange(n_pairs), listed))
 
 
 def _python_shuffle(n_pairs: int, seed: int) -> Int[np.ndarray, " pair"]:

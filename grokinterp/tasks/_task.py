@@ -14,7 +14,7 @@ from grokinterp.fourier import FiniteGroup, FourierBasis, require_irreps_in_reac
 
 from ._noise import noisy_labels
 from ._operation import ABSENT, GROUP, MODULAR, OPERATIONS, TABLE, operation_table
-from ._split import Split, make_split
+from ._split import Split, listed_split, make_split
 from ._structure import Structure, structure_of
 from ._table import MAX_SYMBOLS, read_rows, require_group_table, table_rows
 
@@ -34,10 +34,13 @@ class TaskConfig(Config):
     - `element_order`: of S_n and A_n: `standard` (lexicographic), or `sympy` (the code of Chughtai et al. 2023).
     - `table`: for `table`, the answers: a path of a CSV file or rows of integers, absent pairs empty; for the
       operations on a group, in place of `group`, its Cayley table.
-    - `operator_token`: whether the network reads [a, operator, b, =] instead of [a, b, =].
+    - `equals_token`, `operator_token`: whether the network reads `=` after the pair, and an operator between a and b:
+      [a, b, =], the default, [a, operator, b, =], or [a, b] (Zhong et al. 2023).
+    - `own_tokens_for_b`: whether b has tokens, and with them embeddings, of its own (their `diff_vocab`).
     - `noise`, `noise_seed`: how many train pairs are given a wrong label, see `noisy_labels`.
     - `train_fraction`: the share of the pairs used for training, between 0 and 1.
-    - `split_scheme`, `split_seed`: how they are drawn, see `make_split`.
+    - `split_scheme`, `split_seed`: how they are drawn, see `make_split`; `listed` takes `train_pairs`, the numbers of
+      the train pairs; `unknown`, of imported networks, says that nobody knows: train and test losses are null then.
 
     >>> TaskConfig(p=1)
     Traceback (most recent call last):
@@ -50,12 +53,15 @@ class TaskConfig(Config):
     group: str | None = None
     element_order: Literal["standard", "sympy"] = "standard"
     table: tuple[str, ...] | None = None
+    equals_token: bool = True
     operator_token: bool = False
+    own_tokens_for_b: bool = False
     noise: int = Field(default=0, ge=0)
     noise_seed: int = Field(default=0, ge=0, lt=2**63)
     train_fraction: float = Field(default=0.3, gt=0, lt=1)
-    split_scheme: Literal["nanda", "torch"] = "nanda"
+    split_scheme: Literal["nanda", "torch", "listed", "unknown"] = "nanda"
     split_seed: int = Field(default=0, ge=0, lt=2**63)
+    train_pairs: tuple[int, ...] | None = None
 
     @field_validator("operation")
     @classmethod
@@ -68,6 +74,17 @@ class TaskConfig(Config):
     @classmethod
     def _is_read(cls, table: Any) -> Any:
         return None if table is None else table_rows(table)
+
+    @model_validator(mode="after")
+    def _has_a_split(self) -> "TaskConfig":
+        if (self.train_pairs is not None) != (self.split_scheme == "listed"):
+            raise ValueError(
+                f"task.split_scheme = {self.split_scheme!r} with{'out' if self.train_pairs is None else ''} "
+                "task.train_pairs: 'listed' needs them, the others have none"
+            )
+        if self.operator_token and not self.equals_token:
+            raise ValueError("task.operator_token = true: needs task.equals_token = true")
+        return self
 
     @model_validator(mode="after")
     def _has_what_the_operation_reads(self) -> "TaskConfig":
@@ -124,10 +141,10 @@ def _require_irreps_in_reach(group: FiniteGroup, setting: str) -> None:
 class Task:
     """All inputs of an operation with their answers and split.
 
-    A network reads the three tokens [a, b, =], or [a, operator, b, =], and answers at the last position. Tokens
-    0 … n_symbols − 1 stand for inputs and answers, then comes `=`, then the operator. Pairs outside the operation's
-    domain do not occur; the others are in the order of their rows, so that over a full domain pair (a, b) is row
-    a·n + b.
+    A network reads the three tokens [a, b, =], [a, operator, b, =] or [a, b], and answers at the last position. Tokens
+    0 … n_symbols − 1 stand for inputs and answers, then come b's where it has its own, `=`, and the operator. Pairs
+    outside the operation's domain do not occur; the others are in the order of their rows, so that over a full domain
+    pair (a, b) is row a·n + b.
 
     >>> task = Task(TaskConfig(p=5))
     >>> task.tokens[7], task.answers[7]
@@ -156,16 +173,18 @@ class Task:
 
     @property
     def n_tokens(self) -> int:
-        """Input vocabulary: the symbols, `=`, and the operator where the network reads it."""
-        return self.n_symbols + len(self.positions) - 2
+        """Input vocabulary: the symbols, once more for b where it has its own, `=` and the operator where read."""
+        return self.equals_token + len(self.positions) - 2
 
     @property
     def equals_token(self) -> int:
-        return self.n_symbols
+        return self.n_symbols * (2 if self.config.own_tokens_for_b else 1)
 
     @property
     def positions(self) -> tuple[str, ...]:
         """What the network reads, in order."""
+        if not self.config.equals_token:
+            return ("a", "b")
         return ("a", "operator", "b", "=") if self.config.operator_token else ("a", "b", "=")
 
     @property
@@ -218,12 +237,17 @@ class Task:
         sequence = np.empty((self.n_pairs, len(self.positions)), dtype=np.int64)
         for position, name in enumerate(self.positions):
             sequence[:, position] = columns[name] if name in columns else self.pairs[:, "ab".index(name)]
+        if self.config.own_tokens_for_b:
+            sequence[:, self.positions.index("b")] += self.n_symbols
         return torch.from_numpy(sequence)
 
     @property
     def inputs(self) -> "tuple[Int[torch.Tensor, ' pair'], Int[torch.Tensor, ' pair']]":
-        """The tokens a and b of every pair."""
-        return self.tokens[:, 0], self.tokens[:, self.positions.index("b")]
+        """The symbols a and b of every pair."""
+        import torch
+
+        a, b = torch.from_numpy(self.pairs.T.copy())
+        return a, b
 
     @cached_property
     def structure(self) -> Structure | None:
@@ -258,4 +282,9 @@ class Task:
     @cached_property
     def split(self) -> Split:
         config = self.config
+        if config.split_scheme == "unknown":
+            nobody = np.empty(0, dtype=np.int64)
+            return Split(nobody, nobody)
+        if config.train_pairs is not None:
+            return listed_split(config.train_pairs, self.n_pairs)
         return make_split(config.split_scheme, self.n_pairs, config.train_fraction, config.split_seed)

@@ -61,6 +61,10 @@ def train(
     folder = RunFolder(out)
     config = RunConfig.preset(config) if isinstance(config, str) else config
     config, before = _settle(config, folder, resume)
+    if config.task.split_scheme == "unknown":
+        raise GrokinterpError(
+            "task.split_scheme = 'unknown': a network is trained on pairs that are known; choose nanda, torch or listed"
+        )
     device = resolve_device(config.training.device)
 
     previous_threads = torch.get_num_threads()

@@ -27,7 +27,7 @@ class Trainer:
     def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
         self.config, self.task = config, task
         self.model = hooked_transformer(config.model, task, device=device)
-        reason = not_covered_by_fast_forward(config.model)
+        reason = not_covered_by_fast_forward(config.model, task)
         parameters = dict(self.model.named_parameters())
         summation = config.training.summation
         self._fast = None if reason else FastForward(config.model, parameters, summation=summation)

@@ -104,7 +104,7 @@ def random_weights(config: ModelConfig, task: Task, scale: float) -> dict[str, t
 
 
 @pytest.mark.parametrize("summation", ["rows", "products"])
-@pytest.mark.parametrize("act_fn", ["relu", "gelu"])
+@pytest.mark.parametrize("act_fn", ["relu", "gelu", "tanh"])
 @pytest.mark.parametrize("outputs", ["vocabulary", "answers"])
 @pytest.mark.parametrize(
     ("size", "task"),
@@ -168,10 +168,48 @@ def test_fast_forward_says_what_it_does_not_cover():
     [
         ({"d_mlp": 0}, r"model\.d_mlp = 0: needs ≥ 1"),
         ({"d_head": 16}, r"model\.n_heads × model\.d_head = 4 × 16 = 64, but model\.d_model = 128: they need to be eq"),
-        ({"act_fn": "tanh"}, r"model\.act_fn = 'tanh': needs one of 'relu' or 'gelu'"),
+        ({"act_fn": "silu"}, r"model\.act_fn = 'silu': needs one of 'relu', 'gelu' or 'tanh'"),
         ({"d_mpl": 3}, r"model\.d_mpl: unknown key; did you mean model\.d_mlp\?"),
     ],
 )
 def test_bad_configuration_names_the_users_own_input(values, message):
     with pytest.raises(GrokinterpError, match=message):
         ModelConfig(**values)
+
+
+@pytest.mark.parametrize("own_tokens", [False, True])
+@pytest.mark.parametrize("equals_token", [False, True])
+def test_hooks_see_attention_mixed_with_ones(equals_token, own_tokens):
+    task = Task(TaskConfig(p=5, equals_token=equals_token, own_tokens_for_b=own_tokens))
+    weights = random_weights(ModelConfig(**SMALL), task, scale=0.5)
+    patterns = {}
+    for rate in (0.0, 0.3, 1.0):
+        config = ModelConfig(**SMALL, attention="bidirectional", attention_rate=rate)
+        _, cache = hooked_transformer(config, task, weights).run_with_cache(task.tokens)
+        patterns[rate] = cache["blocks.0.attn.hook_pattern"]
+        z = torch.einsum("nhqk,nkhd->nqhd", patterns[rate], cache["blocks.0.attn.hook_v"])
+        torch.testing.assert_close(z, cache["blocks.0.attn.hook_z"])
+    assert (patterns[0.0] == 1).all()
+    torch.testing.assert_close(patterns[1.0].sum(-1), torch.ones_like(patterns[1.0].sum(-1)))
+    assert patterns[1.0][:, :, 0, 1].min() > 0  # a sees b.
+    torch.testing.assert_close(patterns[0.3], 0.3 * patterns[1.0] + 0.7)
+
+
+def test_what_a_network_reads_without_equals_and_with_tokens_of_bs_own():
+    task = Task(TaskConfig(p=5, equals_token=False, own_tokens_for_b=True))
+    assert (task.tokens[7].tolist(), task.n_tokens, task.positions) == ([1, 5 + 2], 10, ("a", "b"))
+    task = Task(TaskConfig(p=5, own_tokens_for_b=True))
+    assert (task.tokens[7].tolist(), task.n_tokens) == ([1, 5 + 2, 10], 11)
+    assert weight_shapes(ModelConfig(), task)["unembed.W_U"] == (128, 11)
+    assert [symbol[7].item() for symbol in task.inputs] == [1, 2]
+    assert not_covered_by_fast_forward(ModelConfig(), task) == "tokens of b's own"
+    assert not_covered_by_fast_forward(ModelConfig(attention_rate=0.5)) == "attention rate 0.5 (it covers 1)"
+
+
+def test_the_pizza_scheme_draws_as_its_authors_scale():
+    task = Task(TaskConfig(p=59, equals_token=False))
+    weights = initial_weights(ModelConfig(initialisation="pizza"), task)
+    scales = {name: float(w.std()) for name, w in weights.items() if ".W_" in name}
+    assert scales["blocks.0.mlp.W_in"] == pytest.approx(512**-0.5, rel=0.02)
+    assert scales["blocks.0.mlp.W_out"] == pytest.approx(128**-0.5, rel=0.02)
+    assert scales["unembed.W_U"] == pytest.approx(59**-0.5, rel=0.03)

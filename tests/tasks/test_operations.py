@@ -268,3 +268,35 @@ def test_tables_may_be_tensors_and_data_frames():
 
 def test_a_group_of_one_element_has_no_structure():
     assert Task(TaskConfig(operation="multiply", p=2, train_fraction=0.5)).structure is None
+
+
+def test_a_listed_split_is_taken_as_it_stands_and_an_unknown_one_is_empty():
+    task = Task(TaskConfig(p=5, split_scheme="listed", train_pairs=(7, 3, 11)))
+    assert task.split.train.tolist() == [7, 3, 11]
+    assert len(task.split.test) == 22
+    assert len(Task(TaskConfig(p=5, split_scheme="unknown")).split.train) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"split_scheme": "listed"}, r"task\.split_scheme = 'listed' without task\.train_pairs: 'listed' needs them"),
+        ({"train_pairs": (1,)}, r"task\.split_scheme = 'nanda' with task\.train_pairs: 'listed' needs them, the"),
+        (
+            {"operator_token": True, "equals_token": False},
+            r"task\.operator_token = true: needs task\.equals_token = true",
+        ),
+    ],
+)
+def test_splits_and_tokens_that_do_not_fit(values, message):
+    with pytest.raises(GrokinterpError, match=message):
+        TaskConfig(**values)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [((25,), "task.train_pairs holds 25: needs"), ((1, 1), "task.train_pairs holds 2 entries, 1 different: needs")],
+)
+def test_a_list_of_train_pairs_that_is_none(pairs, message):
+    with pytest.raises(GrokinterpError, match=message):
+        _ = Task(TaskConfig(p=5, split_scheme="listed", train_pairs=pairs)).split
