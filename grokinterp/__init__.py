@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .runs import Run as Run
     from .runs import RunConfig as RunConfig
     from .runs import Snapshot as Snapshot
+    from .runs import import_run as import_run
     from .runs import load_run as load_run
     from .training import train as train
 
@@ -30,6 +31,7 @@ _WHERE = {
     "RunConfig": "runs",
     "Snapshot": "runs",
     "analyze": "analysis",
+    "import_run": "runs",
     "load_run": "runs",
     "train": "training",
     "write_report": "report",

@@ -95,6 +95,27 @@ def analyze(
         console.print(str(path))
 
 
+@app.command(name="import")
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FILE_OR_DIR", help="Other people's checkpoints.")],
+    out: Annotated[Path, typer.Option(help="The run folder to write.")],
+    layout: Annotated[str, typer.Option(help="auto, or the layout's name; a wrong name lists all.")] = "auto",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Say of task or model what the file does not."),
+    ] = None,
+) -> None:
+    """Make a run folder of checkpoints from Nanda, TransformerLens, Chughtai et al. or The Clock and the Pizza."""
+    from .runs import import_run
+
+    run = import_run(source, out, layout=layout, settings=settings or [])
+    console = _console()
+    console.print(f"{source} has the layout {run.provenance['layout']}: {run.task.name}, {len(run.steps)} checkpoints")
+    for note in run.provenance["notes"]:
+        console.print(note)
+    console.print(f"next: grokinterp analyze {shlex.quote(str(run.path))}")
+
+
 @app.command()
 def info(run_dir: RunDir) -> None:
     """What a run folder holds: task, model, training, checkpoints, last losses."""
@@ -110,6 +131,7 @@ def info(run_dir: RunDir) -> None:
         "preset": config.preset_name or "none",
         "task": f"{run.task.name}, {len(run.task.split.train)} train and {len(run.task.split.test)} test pairs",
         "split": f"{config.task.split_scheme}, seed {config.task.split_seed}, hash {run.task.split.hash}",
+        "imported from": ", ".join(str(run.provenance[name]) for name in ("source", "layout") if run.provenance),
         "model": ", ".join(f"{key} {value}" for key, value in config.model.model_dump().items()),
         "training": ", ".join(f"{key} {value}" for key, value in config.training.model_dump().items()),
         "trained with": ", ".join(f"{name} {version}" for name, version in run.environment.versions.items()),
@@ -120,7 +142,8 @@ def info(run_dir: RunDir) -> None:
         for step, losses in evaluated.set_index("step").iterrows():
             rows[f"step {step}"] = ", ".join(f"{str(name).replace('_', ' ')} {x:.4g}" for name, x in losses.items())
     for name, value in rows.items():
-        table.add_row(name, value)
+        if value:
+            table.add_row(name, value)
     _console().print(table)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grokinterp.fourier import FiniteGroup
-from grokinterp.runs import PRESETS
+from grokinterp.runs import LAYOUTS, PRESETS
 from grokinterp.tasks import OPERATIONS
 
 ROOT = Path(__file__).parent.parent
@@ -27,11 +27,20 @@ def test_the_python_examples_run(capsys):
     assert capsys.readouterr().out.splitlines() == shown
 
 
-def test_the_example_with_released_networks_runs(shared_data: Path):
-    if not (shared_data / "chughtai").is_dir():
-        pytest.skip(f"{shared_data / 'chughtai'} is absent")
-    with contextlib.chdir(shared_data / "chughtai"):
-        exec(BLOCKS[2], {})
+def test_the_example_with_other_peoples_networks_runs(shared_data: Path, tmp_path: Path, capsys):
+    for name in ("pizza", "chughtai"):
+        if not (shared_data / name).is_dir():
+            pytest.skip(f"{shared_data / name} is absent")
+        (tmp_path / name).symlink_to(shared_data / name)
+    shown = re.sub(r"^((?:distance|gradient).*?)  +# (.*):.*$", r"print(\1)", BLOCKS[2], flags=re.MULTILINE)
+    with contextlib.chdir(tmp_path):
+        exec(shown, {})
+    assert [f"{float(line):.3f}" for line in capsys.readouterr().out.splitlines()] == ["0.172", "0.994"]
+
+
+def test_the_layouts_are_all_described():
+    described = TEXT[TEXT.index("| layout |") : TEXT.index("Folders of many checkpoints")]
+    assert set(re.findall(r"^\| ([\w-]+) \|", described, flags=re.MULTILINE)) - {"layout"} == set(LAYOUTS)
 
 
 def test_the_operations_are_all_named():

@@ -30,6 +30,7 @@ def report_content(report: "Report") -> dict[str, Any]:
             # What run.json says: settings that came later are not there.
             "config": run.config.model_dump(mode="json", exclude_unset=True),
             "environment": run.environment.model_dump(mode="json"),
+            **({"provenance": dict(run.provenance)} if run.provenance else {}),
         },
         "dtype": {"weights": "float32", "losses": "float64", "fourier": "float64", "fractions": "float64"},
         "final": report.final,

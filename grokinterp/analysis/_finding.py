@@ -164,6 +164,8 @@ def _of(symbol: str) -> str:
 
 def _history(report: "Report") -> list[str]:
     phases = report.phases
+    if len(report.curves.measures) == 1:
+        return []  # One checkpoint has no history.
     parts = []
     if phases.memorization:
         parts.append(f"memorised until step {phases.memorization[1]:,}")

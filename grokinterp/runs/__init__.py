@@ -1,6 +1,5 @@
 """Floor 4: what is on disk and what is read back from it."""
 
-from ._chughtai import chughtai_snapshot as chughtai_snapshot
 from ._config import PRESETS as PRESETS
 from ._config import Environment as Environment
 from ._config import RunConfig as RunConfig
@@ -16,3 +15,6 @@ from ._run import Run as Run
 from ._run import checked_weights as checked_weights
 from ._run import load_run as load_run
 from ._snapshot import Snapshot as Snapshot
+from .importers import LAYOUTS as LAYOUTS
+from .importers import chughtai_snapshot as chughtai_snapshot
+from .importers import import_run as import_run

@@ -1,9 +1,10 @@
 """A run as it is read back: configuration, metrics, models and snapshots."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -26,6 +27,7 @@ class Run:
 
     - `config`: task, model and training; `environment`: versions, threads, device, dtypes.
     - `steps`: steps that have a checkpoint.
+    - `provenance`: of an imported run, what it was made of: source, layout, notes; empty for a run trained here.
     - `metrics`: a DataFrame, a row per step (step, train_loss, test_loss, …; NaN where not evaluated).
     """
 
@@ -33,6 +35,7 @@ class Run:
     config: RunConfig
     environment: Environment
     split_hash: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> RunFolder:
@@ -85,14 +88,15 @@ def load_run(path: str | Path) -> Run:
     missing = [name for name in ("config", "environment") if name not in record]
     if missing:
         raise GrokinterpError(f"{folder.record_path} has no {missing[0]!r}; restore it from a copy")
-    for name in ("config", "environment", "split"):
+    for name in ("config", "environment", "split", "provenance"):
         if not isinstance(record.get(name, {}), dict):
             raise GrokinterpError(f"{folder.record_path}: {name!r} needs keys with values; restore it from a copy")
     try:
         config, environment = RunConfig(**record["config"]), Environment(**record["environment"])
     except (GrokinterpError, TypeError) as error:
         raise GrokinterpError(f"{folder.record_path}: {error}") from None
-    return Run(folder.path, config, environment, record.get("split", {}).get("hash"))
+    split_hash = record.get("split", {}).get("hash")
+    return Run(folder.path, config, environment, split_hash, record.get("provenance", {}))
 
 
 def checked_weights(

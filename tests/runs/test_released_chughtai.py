@@ -68,14 +68,14 @@ def test_what_does_not_fit_is_named(tmp_path, changes, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("cfg.json", None, r"cfg\.json: No such file or directory; name a folder that holds cfg\.json and model\.pt"),
+        ("cfg.json", None, r"holds no cfg\.json; name a folder that holds cfg\.json and model\.pt"),
         ("cfg.json", b"{", r"cfg\.json is no JSON; restore it from a copy"),
         ("cfg.json", b"[1]", r"cfg\.json: needs keys with values; restore it from a copy"),
-        ("model.pt", None, r"model\.pt: No such file or directory; name a folder that holds cfg\.json and model\.pt"),
+        ("model.pt", None, r"holds no model\.pt; name a folder that holds cfg\.json and model\.pt"),
         (
             "model.pt",
             b"version https://git-lfs",
-            r"model\.pt is no file of weights .*; if it is a Git-LFS",
+            r"model\.pt is a Git LFS pointer, not the file it stands for; fetch that with",
         ),
     ],
 )

@@ -1,0 +1,182 @@
+"""Other people's checkpoints as ordinary run folders: which layout a file has, and the writing."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from grokinterp.errors import GrokinterpError
+from grokinterp.runs._config import Environment, RunConfig
+from grokinterp.runs._files import refusals_explained, write_whole
+from grokinterp.runs._folder import RunFolder, Tensors
+from grokinterp.runs._run import Run, load_run
+from grokinterp.tasks import Task
+
+from . import _chughtai, _nanda, _pizza, _transformer_lens
+from ._foreign import read_foreign
+from ._layout import Asked, Found
+
+LAYOUTS = (_nanda.LAYOUT, _transformer_lens.DEMO, _chughtai.LAYOUT, _pizza.LAYOUT, _transformer_lens.LAYOUT)
+_SUFFIXES = (".pt", ".pth", ".safetensors")
+_LOOKED_FOR = (
+    "a dictionary with model or state_dicts (nanda), with checkpoints and checkpoint_epochs (transformer-lens-demo), "
+    "a state dict whose W_O is flat (pizza, nanda) or has a row per head (transformer-lens), or a folder with cfg.json "
+    "and model.pt (chughtai), with init.pth or final.pth (nanda), or with one checkpoint per file"
+)
+
+
+def import_run(source: str | Path, out: str | Path, *, layout: str = "auto", settings: Iterable[str] = ()) -> Run:
+    """Make an ordinary run folder of other people's checkpoints; no code of theirs is run.
+
+    **Arguments:**
+
+    - `source`: a file, or a folder: of Chughtai et al., of Nanda's trainer, or of many checkpoints with their step in
+      the name.
+    - `out`: the run folder to write, which must not hold anything yet.
+    - `layout`: one of `LAYOUTS`, or `auto`, which goes by what the file holds.
+    - `settings`: ``task.KEY=VALUE`` and ``model.KEY=VALUE``, for what the file does not say.
+
+    The run's `provenance` says what was read, which layout it had and how the split was recognised. Where the split is
+    unknown, train and test losses are null in its report.
+
+    **Raises** `GrokinterpError` for a file of no known layout, a tensor of the wrong shape, hostile content, or a
+    folder `out` that holds something.
+    """
+    source, out = Path(source), Path(out)
+    if layout != "auto" and layout not in LAYOUTS:
+        raise GrokinterpError(f"layout {layout!r}: unknown; choose auto or one of {', '.join(LAYOUTS)}")
+    found = _read(source, layout, _asked(settings))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise GrokinterpError(f"{out} already holds something; choose another folder to import into")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    with refusals_explained(out):
+        try:
+            _write(found, source, RunFolder(temporary))
+            if out.is_dir():
+                out.rmdir()
+            temporary.replace(out)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return load_run(out)
+
+
+def _asked(settings: Iterable[str]) -> Asked:
+    """What the user set, by section; other sections are the importer's to fill."""
+    config, said = RunConfig(), {"task": {}, "model": {}}
+    for setting in settings:
+        section, _, rest = setting.partition(".")
+        key = rest.partition("=")[0].strip()
+        if section.strip() not in said:
+            raise GrokinterpError(f"--set {setting}: an import takes task.KEY=VALUE and model.KEY=VALUE")
+        changed = config.with_settings([setting])
+        said[section.strip()][key] = getattr(getattr(changed, section.strip()), key)
+    return Asked(**said)
+
+
+def _read(source: Path, layout: str, asked: Asked) -> Found:
+    with refusals_explained(source, "read"):
+        is_folder = source.is_dir()
+    if not is_folder:
+        return _read_file(source, read_foreign(source), layout, asked)
+    if layout in ("auto", _chughtai.LAYOUT) and (layout != "auto" or _chughtai.reads_folder(source)):
+        return _chughtai.read_folder(source, asked)
+    files = _checkpoints(source)
+    if not files:
+        raise GrokinterpError(f"{source} holds no file that ends in {', '.join(_SUFFIXES)}; looked for {_LOOKED_FOR}")
+    names = {file.stem for _, file in files}
+    if layout in ("auto", _nanda.LAYOUT) and names & {"init", "final"}:
+        return _nanda.read_folder(source, asked)
+    return _read_series(source, files, layout, asked)
+
+
+def _read_file(path: Path, content: Any, layout: str, asked: Asked, step: int | None = None) -> Found:
+    if layout == _pizza.LAYOUT or (layout == "auto" and _pizza.reads(path, content)):
+        return _pizza.read_file(path, content, asked)
+    if layout == _nanda.LAYOUT or (layout == "auto" and _nanda.reads(content)):
+        return _nanda.read_file(path, content, asked)
+    if layout == _transformer_lens.DEMO or (layout == "auto" and _transformer_lens.reads_demo(content)):
+        return _transformer_lens.read_demo(path, content, asked)
+    if layout == _transformer_lens.LAYOUT or (layout == "auto" and _transformer_lens.reads(_state(content))):
+        return _transformer_lens.read_file(path, _state(content), asked, step or 0)
+    raise GrokinterpError(f"{path} is of no layout known: it holds {_described(content)}; looked for {_LOOKED_FOR}")
+
+
+def _state(content: Any) -> Any:
+    """A state dict, also where it stands under a name of its own, as trainers like to write it."""
+    if isinstance(content, dict):
+        for name in ("model", "state_dict", "model_state_dict"):
+            if isinstance(content.get(name), dict):
+                return content[name]
+    return content
+
+
+def _checkpoints(folder: Path) -> list[tuple[int, Path]]:
+    """The files of a folder that may be checkpoints, by the last number in their names; those without come last."""
+    found = []
+    for file in folder.iterdir():
+        if file.suffix in _SUFFIXES and file.is_file():
+            numbers = re.findall(r"\d+", file.stem)
+            found.append((int(numbers[-1]) if numbers else -1, file))
+    return sorted(found)
+
+
+def _read_series(source: Path, files: list[tuple[int, Path]], layout: str, asked: Asked) -> Found:
+    """A folder of one checkpoint per file: its task and model are those of the last, its steps those of the names."""
+    numbered = [(step, file) for step, file in files if step >= 0] or [(0, files[-1][1])]
+    steps = [step for step, _ in numbered]
+    if len(set(steps)) != len(steps):
+        twice = next(step for step in steps if steps.count(step) > 1)
+        raise GrokinterpError(f"{source} holds two files of step {twice} by their names; import one series at a time")
+    last_step, last = numbered[-1]
+    found = _read_file(last, read_foreign(last), layout, asked, last_step)
+    told = Asked(found.task.model_dump(), found.model.model_dump())
+
+    def stored() -> Iterator[tuple[int, Tensors]]:
+        for step, file in numbered:
+            each = _read_file(file, read_foreign(file), found.layout, told, step)
+            ((_, weights),) = list(each.checkpoints())[-1:]
+            yield step, weights
+
+    training = found.training.model_copy(update={"steps": max(last_step, 1)})
+    return Found(found.layout, found.task, found.model, training, stored, found.metrics, found.notes)
+
+
+def _described(content: Any) -> str:
+    if isinstance(content, dict):
+        names = [str(name) for name in content]
+        return f"a dictionary with {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
+    if isinstance(content, list | tuple):
+        return f"a list of {len(content)}"
+    return f"a {type(content).__name__}"
+
+
+def _write(found: Found, source: Path, folder: RunFolder) -> None:
+    folder.checkpoints_path.mkdir(parents=True)
+    task = Task(found.task)
+    steps = []
+    for step, weights in found.checkpoints():
+        folder.write_checkpoint(step, weights)
+        steps.append(step)
+    if found.metrics:
+        write_whole(folder.metrics_path, "".join(json.dumps(row) + "\n" for row in found.metrics))
+    config = RunConfig(task=found.task, model=found.model, training=found.training)
+    environment = Environment(dtype={"weights": "float32"})
+    folder.write_record(
+        {
+            "config": config.model_dump(mode="json"),
+            "environment": environment.model_dump(mode="json"),
+            "split": {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)},
+            "provenance": {
+                "source": source.resolve().name,
+                "sha256": hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None,
+                "layout": found.layout,
+                "imported_with": version("grokinterp"),
+                "notes": list(found.notes),
+            },
+        }
+    )
