@@ -11,7 +11,7 @@ from grokinterp.runs import Run, Snapshot
 from grokinterp.tasks import Structure, Task
 
 from ._logits import decompose_logits
-from ._losses import DataSet, is_split_known, losses_by_row, pairs_of
+from ._losses import DataSet, losses_by_row, pairs_of
 from ._progress import Kind, ProgressMeasures
 from ._spectra import embedding_spectrum, logit_map_spectrum
 from ._weights import sums_of_squared_weights
@@ -111,8 +111,8 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
         row |= {
             "restricted_accuracy": progress.restricted_accuracy(keys),
             "restricted_loss": progress.restricted(keys),
-            "restricted_loss_train": progress.restricted(keys, "train") if is_split_known(task) else np.nan,
-            "restricted_loss_test": progress.restricted(keys, "test") if is_split_known(task) else np.nan,
+            "restricted_loss_train": progress.restricted(keys, "train") if task.split_is_known else np.nan,
+            "restricted_loss_test": progress.restricted(keys, "test") if task.split_is_known else np.nan,
             "restricted_loss_3d": progress.restricted(keys, kind="3d"),
             "restricted_loss_neurons": progress.restricted(keys, kind="neurons"),
             **{name: losses[inside].mean() for name, losses in zip(removed, without, strict=True)},
@@ -120,7 +120,7 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
         }
         if (progress.places.element < 0).any():
             row |= {
-                "train_loss_in_group": whole[inside].mean() if is_split_known(task) else np.nan,
+                "train_loss_in_group": whole[inside].mean() if task.split_is_known else np.nan,
                 "all_loss_in_group": whole[progress.inside("all")].mean(),
             }
     if task.config.noise:
@@ -139,7 +139,7 @@ def measure(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[dict[str, int | 
 
 
 def _mean(values: np.ndarray, task: Task, data: DataSet) -> float:
-    if data != "all" and not is_split_known(task):
+    if data != "all" and not task.split_is_known:
         return np.nan
     return values[pairs_of(task, data)].mean()
 

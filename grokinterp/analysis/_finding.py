@@ -123,15 +123,15 @@ def _support(report: "Report", circuit: "Circuit") -> list[str]:
     in_group = np.isin(task.answers, structure.outputs).mean()
     inside = "" if in_group == 1 else f" whose answer is in {structure.group_name}, {percent(in_group)} of them"
     whole, before = (final.get(f"{data}_loss_in_group", final[f"{data}_loss"]) for data in ("all", "train"))
-    where = "the training pairs"
+    where = " on the training pairs"
     if math.isnan(before):
-        before, where = whole, "them"
+        before, where = whole, ""
     neurons = len(circuit.neurons.irrep)
     clustered = sum(len(members) for members in circuit.neurons.clusters().values())
     sentences = [
         _what_the_logits_are(circuit),
         f"Kept alone, these {_plural(circuit)} give a loss of {number(final['restricted_loss'])} on all pairs{inside} "
-        f"(the whole network: {number(whole)}). Without them the loss on {where} is {number(final['excluded_loss'])} "
+        f"(the whole network: {number(whole)}). Without them the loss{where} is {number(final['excluded_loss'])} "
         f"instead of {number(before)}; a uniform guess has {math.log(report.run.task.n_answers):.2f}.",
         f"{clustered} of {neurons} neurons compute with a single {structure.irrep_word} (≥ 85 % of their variance).",
     ]

@@ -16,13 +16,9 @@ from grokinterp.training import cross_entropy as _cross_entropy
 DataSet = Literal["train", "test", "all"]
 
 
-def is_split_known(task: Task) -> bool:
-    return task.config.split_scheme != "unknown"
-
-
 def pairs_of(task: Task, data: DataSet) -> Int[np.ndarray, " chosen"]:
     """Indices of the pairs in `data`; where nobody knows the split, of all pairs for each."""
-    if data == "all" or not is_split_known(task):
+    if data == "all" or not task.split_is_known:
         return np.arange(task.n_pairs)
     return task.split.train if data == "train" else task.split.test
 
@@ -32,7 +28,7 @@ def loss(logits: Float[np.ndarray, "pair answer"], task: Task, data: DataSet) ->
 
     NaN on train and test pairs where nobody knows which they are.
     """
-    if data != "all" and not is_split_known(task):
+    if data != "all" and not task.split_is_known:
         return float("nan")
     chosen = torch.from_numpy(pairs_of(task, data))
     return _cross_entropy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen]).item()
@@ -48,7 +44,7 @@ def losses_by_row(
 
 def accuracy(logits: Float[np.ndarray, "pair answer"], task: Task, data: DataSet) -> float:
     """Share of the pairs in `data` whose largest logit is the answer's, NaN as in `loss`."""
-    if data != "all" and not is_split_known(task):
+    if data != "all" and not task.split_is_known:
         return float("nan")
     chosen = torch.from_numpy(pairs_of(task, data))
     return _accuracy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen])

@@ -27,8 +27,8 @@ WITHOUT_GROUP: tuple[PageFigure, ...] = (
     PageFigure(
         "attention",
         "Attention",
-        "Attention from = to a for all inputs, from none (pale) to all (dark); pairs that have no answer are left out. "
-        "Each title states the head's mean attention to {positions}.",
+        "Attention from {last} to a for all inputs, from none (pale) to all (dark); pairs that have no answer are left "
+        "out. Each title states the head's mean attention to {positions}.",
         attention_figure,
     ),
     PageFigure(
@@ -47,21 +47,34 @@ WITHOUT_GROUP: tuple[PageFigure, ...] = (
 )
 
 
+OVER_TRAINING = ("progress", "frequencies-over-training", "irreps-over-training", "weight-norms")
+
+
 def page_figures(report: Report) -> tuple[PageFigure, ...]:
     """The figures that apply to a report, with captions in the words of its task.
 
-    In captions `{positions}` stands for what the network reads, `{elements}` for the elements of a cyclic group in
-    order, `{angle}` for the place of a number x on the circle of frequency k, and `{answer}` for the answer's element.
+    In captions `{positions}` stands for what the network reads, `{last}` for where it answers, `{elements}` for the
+    elements of a cyclic group in order, `{angle}` for the place of a number x on the circle of frequency k, and
+    `{answer}` for the answer's element.
     """
     circuit = report.in_group
     figures = WITHOUT_GROUP if circuit is None else OF_FREQUENCIES if circuit.structure.is_cyclic else OF_IRREPS
     words = _words(report)
-    return tuple(replace(entry, caption=entry.caption.format(**words)) for entry in figures if entry.applies(report))
+    drawn = [entry for entry in figures if entry.applies(report) and not _has_no_history(entry, report)]
+    return tuple(replace(entry, caption=entry.caption.format(**words)) for entry in drawn)
+
+
+def _has_no_history(entry: PageFigure, report: Report) -> bool:
+    """Whether a figure over training would show one point: an imported network is often the last of its run alone."""
+    if len(report.curves.measures) > 1:
+        return False
+    return entry.name in OVER_TRAINING or (entry.name == "losses" and not len(report.metrics))
 
 
 def _words(report: Report) -> dict[str, str]:
     task, structure = report.run.task, report.run.task.structure
-    words = {"positions": listed(task.positions), "answer": structure.combination if structure else ""}
+    words = {"positions": listed(task.positions), "last": task.positions[-1]}
+    words |= {"answer": structure.combination if structure else ""}
     words |= {"elements": "0 … p−1", "angle": "kx mod p"}
     if structure is None or structure.symbol == "{x}":
         return words

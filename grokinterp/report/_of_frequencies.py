@@ -99,7 +99,7 @@ OF_FREQUENCIES: tuple[PageFigure, ...] = (
     PageFigure(
         "attention",
         "Attention",
-        "Attention from = to a for all inputs, from none (pale) to all (dark). Each title names the "
+        "Attention from {last} to a for all inputs, from none (pale) to all (dark). Each title names the "
         "frequency that explains most of the pattern, how much of it, and the head's mean attention to {positions}.",
         attention_figure,
     ),

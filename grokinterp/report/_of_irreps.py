@@ -110,9 +110,9 @@ OF_IRREPS: tuple[PageFigure, ...] = (
     PageFigure(
         "attention",
         "Attention",
-        "Attention from = to a for all inputs, from none (pale) to all (dark), the elements in the order of the group. "
-        "Each title names the irrep that explains most of the pattern, how much of it, and the head's mean attention "
-        "to {positions}.",
+        "Attention from {last} to a for all inputs, from none (pale) to all (dark), the elements in the order of the "
+        "group. Each title names the irrep that explains most of the pattern, how much of it, and the head's mean "
+        "attention to {positions}.",
         attention_figure,
     ),
     PageFigure(

@@ -47,6 +47,7 @@ def losses_table(report: Report) -> list[tuple[str, float | None, float | None]]
         ("all pairs", "all_loss", "all_accuracy"),
     ]
     if circuit:
+        train = "train pairs" if report.run.task.split_is_known else "all pairs"
         word, words, some = circuit.structure.irrep_word, plural(circuit.structure), ""
         if "all_loss_in_group" in final:
             some = " in the group"
@@ -56,8 +57,8 @@ def losses_table(report: Report) -> list[tuple[str, float | None, float | None]]
             ]
         rows += [
             (f"restricted: key {words} alone, all pairs{some}", "restricted_loss", "restricted_accuracy"),
-            (f"excluded: without the key {words}, train pairs{some}", "excluded_loss", ""),
-            (f"excluded: without any {word}, train pairs{some}", f"excluded_loss_all_{words}", ""),
+            (f"excluded: without the key {words}, {train}{some}", "excluded_loss", ""),
+            (f"excluded: without any {word}, {train}{some}", f"excluded_loss_all_{words}", ""),
         ]
     if "noise_learned" in final:
         rows.append(("wrong labels, answered as they were given", "", "noise_learned"))
@@ -119,7 +120,8 @@ def keys_table(report: Report) -> Keys | None:
     structure, neurons = circuit.structure, circuit.neurons
     columns, cells = _of_frequencies(report) if structure.is_cyclic else _of_irreps(report)
     names = structure.basis.irrep_names
-    without = f"“Loss without it” is the excluded loss on the training pairs with one {structure.irrep_word} removed."
+    pairs = "the training pairs" if report.run.task.split_is_known else "all pairs"
+    without = f"“Loss without it” is the excluded loss on {pairs} with one {structure.irrep_word} removed."
     spare = (
         "“Read as cos, sin” is how much of the variance along the frequency's two directions in W_L is the cosine and "
         "the sine of the answer's angle."

@@ -279,6 +279,10 @@ class Task:
             return None
         return structure_of(group, np.arange(group.order))
 
+    @property
+    def split_is_known(self) -> bool:
+        return self.config.split_scheme != "unknown"
+
     @cached_property
     def split(self) -> Split:
         config = self.config

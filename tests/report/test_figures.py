@@ -239,6 +239,9 @@ def test_a_run_of_one_checkpoint_without_metrics_shows_its_points(analysed: Call
     once = replace(once, curves=curves)
     assert losses_figure(once).data[0].mode == "markers"
     assert losses_figure(once).data[0].y[0] == pytest.approx(once.curves.measures["train_loss"][0])
+    shown = {entry.name for entry in page_figures(once)}
+    assert not shown & {"losses", "progress", "frequencies-over-training", "weight-norms"}
+    assert "embedding-spectrum" in shown
     render_page(once)
 
 
