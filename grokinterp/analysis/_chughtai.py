@@ -9,22 +9,26 @@ answer in ρ, is said at `chughtai_metrics`. Two of the released numbers are not
 
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
+
 from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import irreps
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure, Task
 
-from ._components import character_component
+from ._components import character_component, structure_needed
 from ._hidden import HiddenLosses, HiddenShares, hidden_losses, hidden_shares
 from ._key_irreps import SIMILAR
 from ._logits import decompose_logits
 from ._losses import accuracy, loss
 from ._progress import ProgressMeasures
 from ._released import released_hidden
-from ._spectra import embedding_spectrum, logit_map_spectrum
+from ._spectra import Spectrum, embedding_spectrum, logit_map_spectrum
 from ._weights import sums_of_squared_weights
 
 Compat = Literal["released"]
+Shares = Float[np.ndarray, " irrep"]
 _DATA = ("train", "test", "all")
 _FAMILIAR = {"standard": "standard", "standard ⊗ sign": "standard_sign", "sign": "sign"}
 # Their names of the other irreps, by partition.
@@ -63,7 +67,7 @@ def chughtai_metrics(snapshot: Snapshot, *, compat: str | None = None) -> dict[s
     decomposition = decompose_logits(progress.logits, progress.places, ())
     similarity = decomposition.logit_similarity
     keys = [irrep for irrep in progress.irreps if similarity[irrep] > SIMILAR]
-    embedding, unembedding = embedding_spectrum(snapshot).share, logit_map_spectrum(snapshot).share
+    (of_a, of_b), unembedding = _embedding_shares(snapshot), logit_map_spectrum(snapshot).share
     if compat and structure.is_cyclic:
         hidden, losses_of = released_hidden(progress, neurons)
     else:
@@ -72,7 +76,7 @@ def chughtai_metrics(snapshot: Snapshot, *, compat: str | None = None) -> dict[s
     metrics |= {f"{data}_acc": accuracy(progress.logits, task, data) for data in ("train", "test")}
     for irrep in range(len(structure.basis.irrep_names)):
         name = f"{irrep_name(structure, irrep)}_rep"
-        metrics |= _of_layers(name, embedding[irrep], unembedding[irrep], hidden, irrep)
+        metrics |= _of_layers(name, (of_a[irrep], of_b[irrep]), unembedding[irrep], hidden, irrep)
         metrics |= _of_hidden_losses("", f"_{name}", losses_of([irrep]))
         if irrep:
             metrics[f"logit_{name[:-4]}_rep_trace_similarity"] = similarity[irrep]
@@ -80,8 +84,8 @@ def chughtai_metrics(snapshot: Snapshot, *, compat: str | None = None) -> dict[s
     metrics |= _of_logit_losses("total_", "", progress, keys) | _of_hidden_losses("total_", "", losses_of(keys))
     metrics |= {
         "percent_logits_explained": decomposition.variance_explained_by_all,
-        "percent_x_embed_explained": embedding[keys].sum(),
-        "percent_y_embed_explained": embedding[keys].sum(),
+        "percent_x_embed_explained": of_a[keys].sum(),
+        "percent_y_embed_explained": of_b[keys].sum(),
         "percent_unembed_explained": unembedding[keys].sum(),
         "percent_hidden_explained": hidden.explained(keys),
         "percent_hidden_xy_explained": hidden.answer[keys].sum(),
@@ -110,11 +114,24 @@ def irrep_name(structure: Structure, irrep: int) -> str:
     return familiar or _PARTITIONS.get(name) or name.replace(" ", "_")
 
 
-def _of_layers(name: str, embedding: float, unembedding: float, hidden: HiddenShares, irrep: int) -> dict[str, float]:
+def _embedding_shares(snapshot: Snapshot) -> tuple[Shares, Shares]:
+    """Shares of ‖W_E‖² in each irrep, as a and as b; an MLP's embeddings are carried on by their halves of W first."""
+    if snapshot.config.architecture != "mlp" or snapshot.config.mlp_inputs != "concatenation":
+        share = embedding_spectrum(snapshot).share
+        return share, share
+    structure, W_E = structure_needed(snapshot.task), snapshot.weight("embed.W_E")
+    W_a, W_b = np.split(snapshot.weight("blocks.0.mlp.W_in"), 2)
+    of_a, of_b = W_E[structure.inputs_a] @ W_a, W_E[structure.inputs_b - snapshot.task.n_symbols] @ W_b
+    return Spectrum.of(of_a, structure.basis).share, Spectrum.of(of_b, structure.basis).share
+
+
+def _of_layers(
+    name: str, embedding: tuple[float, float], unembedding: float, hidden: HiddenShares, irrep: int
+) -> dict[str, float]:
     a, b, answer = hidden.a[irrep], hidden.b[irrep], hidden.answer[irrep]
     return {
-        f"percent_x_embed_{name}": embedding,
-        f"percent_y_embed_{name}": embedding,
+        f"percent_x_embed_{name}": embedding[0],
+        f"percent_y_embed_{name}": embedding[1],
         f"percent_unembed_{name}": unembedding,
         f"percent_hidden_x_{name}": a,
         f"percent_hidden_y_{name}": b,

@@ -56,7 +56,7 @@ def best_irreps(functions: Float[np.ndarray, "pair neuron"], places: Places, *, 
     >>> best.irrep, best.variance_explained.round(6)
     (array([3]), array([1.]))
     """
-    starts = range(0, functions.shape[1], chunk)
+    starts = range(0, max(functions.shape[1], 1), chunk)
     return BestIrreps(np.concatenate([_shares(functions[:, start : start + chunk], places) for start in starts]))
 
 

@@ -12,6 +12,9 @@ class ModelConfig(Config):
 
     **Arguments:**
 
+    - `architecture`: `transformer`, or `mlp`, a network without attention, see `hooked_mlp`; `n_layers` are its hidden
+      layers, `d_model` the width of its embeddings, and `mlp_inputs` says whether it reads their `sum` or
+      `concatenation`. It has no heads, no positions and no normalization.
     - `n_layers`, `n_heads`, `d_model`, `d_head`, `d_mlp`: sizes; the heads' widths together equal `d_model`.
     - `act_fn`: the MLP's activation.
     - `attention`: `causal`, or `bidirectional`, which in more than one layer lets a see b.
@@ -25,6 +28,8 @@ class ModelConfig(Config):
     """
 
     section: ClassVar[str] = "model"
+    architecture: Literal["transformer", "mlp"] = "transformer"
+    mlp_inputs: Literal["sum", "concatenation"] = "sum"
     n_layers: int = Field(default=1, ge=1, le=12)
     # The upper bounds are far above anything that trains on these tasks, and far below what exhausts memory.
     n_heads: int = Field(default=4, ge=1, le=1024)
@@ -42,6 +47,8 @@ class ModelConfig(Config):
 
     @model_validator(mode="after")
     def _heads_fill_the_model(self) -> "ModelConfig":
+        if self.architecture == "mlp":
+            return self
         if self.n_heads * self.d_head != self.d_model:
             raise ValueError(
                 f"model.n_heads × model.d_head = {self.n_heads} × {self.d_head} = {self.n_heads * self.d_head}, but "

@@ -93,6 +93,8 @@ def not_covered_by_fast_forward(config: ModelConfig, task: Task | None = None) -
     >>> not_covered_by_fast_forward(ModelConfig(n_layers=2))
     '2 layers (it covers 1)'
     """
+    if config.architecture != "transformer":
+        return f"the architecture {config.architecture} (it covers transformer)"
     if task and not task.config.equals_token:
         return "a network that reads no ="
     if task and task.config.own_tokens_for_b:

@@ -29,6 +29,8 @@ def weight_shapes(config: ModelConfig, task: Task) -> dict[str, tuple[int, ...]]
     (128, 512)
     """
     c, out = config, n_outputs(config, task)
+    if c.architecture == "mlp":
+        return _mlp_shapes(c, task, out)
     shapes: dict[str, tuple[int, ...]] = {
         "embed.W_E": (task.n_tokens, c.d_model),
         "pos_embed.W_pos": (len(task.positions), c.d_model),
@@ -58,6 +60,15 @@ def weight_shapes(config: ModelConfig, task: Task) -> dict[str, tuple[int, ...]]
     return shapes | {"unembed.W_U": (c.d_model, out), "unembed.b_U": (out,)}
 
 
+def _mlp_shapes(config: ModelConfig, task: Task, out: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"embed.W_E": (task.n_tokens, config.d_model)}
+    width = config.d_model * (len(task.positions) if config.mlp_inputs == "concatenation" else 1)
+    for layer in range(config.n_layers):
+        shapes |= {f"blocks.{layer}.mlp.W_in": (width, config.d_mlp), f"blocks.{layer}.mlp.b_in": (config.d_mlp,)}
+        width = config.d_mlp
+    return shapes | {"unembed.W_U": (width, out), "unembed.b_U": (out,)}
+
+
 def initial_weights(config: ModelConfig, task: Task) -> Weights:
     """Float32 weights at step 0, drawn on the CPU from `config.seed`; biases are zero, LayerNorm scales one.
 
@@ -66,7 +77,8 @@ def initial_weights(config: ModelConfig, task: Task) -> Weights:
     - `pizza`: the same but W_in ~ N(0, 1/d_mlp) and W_U ~ N(0, 1/tokens) (Zhong et al. 2023), with a generator of ours.
     - `transformer-lens`: every matrix ~ N(0, 0.64/d_model) in TransformerLens 3's parameter order.
 
-    The caller's random state is left alone.
+    An `mlp` has every matrix ~ N(0, 1/rows) and its embedding ~ N(0, 1/d_model), whatever the scheme. The caller's
+    random state is left alone.
 
     >>> from grokinterp.tasks import TaskConfig
     >>> initial_weights(ModelConfig(), Task(TaskConfig()))["embed.W_E"].shape
@@ -78,6 +90,12 @@ def initial_weights(config: ModelConfig, task: Task) -> Weights:
         if name.endswith(".w"):
             weights[name].fill_(1.0)
     generator = torch.Generator().manual_seed(config.seed)
+    if config.architecture == "mlp":
+        for name, shape in shapes.items():
+            if ".W_" in name:
+                width = config.d_model if name == "embed.W_E" else shape[0]
+                weights[name].normal_(std=width**-0.5, generator=generator)
+        return weights
     draw = _draw_transformer_lens if config.initialisation == "transformer-lens" else _draw_nanda
     for name, value in draw(config, shapes, generator):
         weights[name].copy_(value)

@@ -60,12 +60,14 @@ def page_figures(report: Report) -> tuple[PageFigure, ...]:
     circuit = report.in_group
     figures = WITHOUT_GROUP if circuit is None else OF_FREQUENCIES if circuit.structure.is_cyclic else OF_IRREPS
     words = _words(report)
-    drawn = [entry for entry in figures if entry.applies(report) and not _has_no_history(entry, report)]
+    drawn = [entry for entry in figures if entry.applies(report) and not _would_be_empty(entry, report)]
     return tuple(replace(entry, caption=entry.caption.format(**words)) for entry in drawn)
 
 
-def _has_no_history(entry: PageFigure, report: Report) -> bool:
-    """Whether a figure over training would show one point: an imported network is often the last of its run alone."""
+def _would_be_empty(entry: PageFigure, report: Report) -> bool:
+    """Whether a figure has nothing to show: no head, or over training one point, as imported networks often have."""
+    if entry.name == "attention":
+        return not len(report.mean_attention)
     if len(report.curves.measures) > 1:
         return False
     return entry.name in OVER_TRAINING or (entry.name == "losses" and not len(report.metrics))

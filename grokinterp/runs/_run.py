@@ -15,6 +15,8 @@ from grokinterp.tasks import Task
 
 from ._config import Environment, RunConfig
 from ._folder import RunFolder, Tensors
+from ._hub import HubAddress, fetch_run_folder, is_hub_address, push_run_folder
+from ._model_card import Findings
 from ._snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -80,9 +82,45 @@ class Run:
             raise GrokinterpError(f"{self.path} has no checkpoints yet; continue it with `grokinterp train --resume`")
         return self.steps[-1]
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | None = None,
+        report: Findings | None = None,
+        endpoint: str | None = None,
+    ) -> str:
+        """Put the whole run folder and a model card on the Hugging Face Hub, in one commit; returns its address there.
 
-def load_run(path: str | Path) -> Run:
-    """Read the run folder at `path`; nothing heavy is read before it is asked for."""
+        ```python
+        run.push_to_hub("you/mod-113", report=grokinterp.analyze(run))
+        grokinterp.load_run("hf://you/mod-113")
+        ```
+
+        **Arguments:**
+
+        - `repo_id`: `user/repo`, made where it does not exist. Of an earlier push it keeps no checkpoint that this run
+          does not have; other files stay.
+        - `private`: whether it is private; by default as it is, or as the account makes new ones.
+        - `token`: one that may write; by default that of `hf auth login`.
+        - `report`: of this run, from `grokinterp.analyze`: its sentences and final numbers go into the card.
+        - `endpoint`: of another Hub; by default HF_ENDPOINT, or huggingface.co.
+
+        Raises `GrokinterpError` if the address is malformed, the repository's visibility is not the one asked for, the
+        report is of another run, the Hub refuses or cannot be reached, or huggingface_hub is not installed.
+        """
+        return push_run_folder(self, repo_id, private=private, token=token, report=report, endpoint=endpoint)
+
+
+def load_run(path: str | Path, *, token: str | None = None, endpoint: str | None = None) -> Run:
+    """Read the run folder at `path`; nothing heavy is read before it is asked for.
+
+    `path` can be `hf://user/repo` or `hf://user/repo@revision`: the run folder is then fetched from the Hugging Face
+    Hub, with `token` and `endpoint` as in `Run.push_to_hub`, into its cache, where it is to be read and not changed.
+    """
+    if is_hub_address(path):
+        path = fetch_run_folder(HubAddress.parse(str(path)), token=token, endpoint=endpoint)
     folder = RunFolder(path)
     record = folder.read_record()
     missing = [name for name in ("config", "environment") if name not in record]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import FastActivations, FastForward, ModelConfig, hooked_transformer, not_covered_by_fast_forward
+from grokinterp.models import FastActivations, FastForward, ModelConfig, hooked_network, not_covered_by_fast_forward
 from grokinterp.tasks import Task
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Snapshot:
     @cached_property
     def model(self) -> "HookedTransformer":
         """The network as a `HookedTransformer`."""
-        return hooked_transformer(self.config, self.task, self.weights)
+        return hooked_network(self.config, self.task, self.weights)
 
     def weight(self, name: str) -> Float[np.ndarray, "..."]:
         """A weight by its TransformerLens name, in float64."""
@@ -53,7 +53,12 @@ class Snapshot:
 
     @cached_property
     def W_L(self) -> Float[np.ndarray, "answer d_mlp"]:
-        """Neuron-logit map (W_out W_U)ᵀ, a row per answer, float64; b_out is not in it (Nanda et al. 2023, §4.2)."""
+        """Neuron-logit map (W_out W_U)ᵀ, a row per answer, float64; b_out is not in it (Nanda et al. 2023, §4.2).
+
+        In a network without attention, whose neurons are unembedded at once, W_Uᵀ.
+        """
+        if self.config.architecture == "mlp":
+            return self.weight("unembed.W_U")[:, : self.task.n_answers].T
         return (self.weight(f"{self.last_block}.mlp.W_out") @ self.weight("unembed.W_U")[:, : self.task.n_answers]).T
 
     @torch.no_grad()
@@ -76,7 +81,9 @@ class Snapshot:
 
     @cached_property
     def pattern(self) -> Float[np.ndarray, "pair head pos"]:
-        """Attention of the last layer from `=` to every position of `task.positions`, a, b and `=`."""
+        """Attention of the last layer from `=` to every position of `task.positions`; no head where there is none."""
+        if self.config.architecture == "mlp":
+            return np.empty((self.task.n_pairs, 0, len(self.task.positions)), dtype=np.float32)
         chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
         return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import FastForward, hooked_transformer, not_covered_by_fast_forward
+from grokinterp.models import FastForward, hooked_network, not_covered_by_fast_forward
 from grokinterp.runs import RunConfig, Tensors, checked_weights
 from grokinterp.tasks import Task
 
@@ -26,7 +26,7 @@ class Trainer:
 
     def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
         self.config, self.task = config, task
-        self.model = hooked_transformer(config.model, task, device=device)
+        self.model = hooked_network(config.model, task, device=device)
         reason = not_covered_by_fast_forward(config.model, task)
         parameters = dict(self.model.named_parameters())
         summation = config.training.summation

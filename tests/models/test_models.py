@@ -8,6 +8,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.models import (
     FastForward,
     ModelConfig,
+    hooked_network,
     hooked_transformer,
     initial_weights,
     not_covered_by_fast_forward,
@@ -213,3 +214,26 @@ def test_the_pizza_scheme_draws_as_its_authors_scale():
     assert scales["blocks.0.mlp.W_in"] == pytest.approx(512**-0.5, rel=0.02)
     assert scales["blocks.0.mlp.W_out"] == pytest.approx(128**-0.5, rel=0.02)
     assert scales["unembed.W_U"] == pytest.approx(59**-0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("n_layers", [1, 2])
+@pytest.mark.parametrize("mlp_inputs", ["sum", "concatenation"])
+def test_a_network_without_attention_is_its_formula(mlp_inputs, n_layers):
+    task = Task(TaskConfig(p=5, equals_token=False, own_tokens_for_b=True))
+    config = ModelConfig(
+        architecture="mlp", mlp_inputs=mlp_inputs, n_layers=n_layers, d_model=6, d_mlp=8, act_fn="gelu"
+    )
+    w = random_weights(config, task, scale=0.5)
+    a, b = task.inputs
+    E_a, E_b = w["embed.W_E"][a], w["embed.W_E"][5 + b]
+    h = torch.cat([E_a, E_b], dim=1) if mlp_inputs == "concatenation" else E_a + E_b
+    for layer in range(n_layers):
+        h = torch.nn.functional.gelu(h @ w[f"blocks.{layer}.mlp.W_in"] + w[f"blocks.{layer}.mlp.b_in"])
+    expected = h @ w["unembed.W_U"] + w["unembed.b_U"]
+    model = hooked_network(config, task, w)
+    logits, cache = model.run_with_cache(task.tokens)
+    torch.testing.assert_close(logits[:, -1], expected)
+    torch.testing.assert_close(cache[f"blocks.{n_layers - 1}.mlp.hook_post"][:, -1], h)
+    torch.testing.assert_close(cache["hook_embed"], torch.stack([E_a, E_b], dim=1))
+    assert {name for name, x in model.named_parameters() if not x.requires_grad} == {"unembed.b_U"}
+    assert list(dict(model.named_parameters())) == list(weight_shapes(config, task))

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import grokinterp
 from grokinterp.errors import GrokinterpError
+from grokinterp.fourier import irreps
 from grokinterp.models import ModelConfig, hooked_transformer, initial_weights
 from grokinterp.runs import LAYOUTS, import_run
 from grokinterp.tasks import Task, TaskConfig
@@ -268,3 +269,91 @@ def test_what_does_not_fit_is_named(tmp_path):
     loop.symlink_to(loop)
     with pytest.raises(GrokinterpError, match=r"loop"):
         import_run(loop, tmp_path / "run3")
+
+
+def linear(kind: str, p: int = 7, width: int = 6) -> dict[str, torch.Tensor]:
+    """A network of train-linear.py, by its letter."""
+    generator = torch.Generator().manual_seed(ord(kind))
+    shapes = {"embed.weight": (p, width // 2 if kind == "D" else width), "unembed.weight": (p, width)}
+    if kind == "X":
+        shapes = {"embed1.weight": (p, width), "embed2.weight": (p, width), "unembed.weight": (p, width)}
+    layers = ("l1", "l2") if kind in "BC" else ("l1",)
+    shapes |= {f"{layer}.{part}": (width,) * n for layer in layers for part, n in (("weight", 2), ("bias", 1))}
+    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+
+
+def linear_logits(kind: str, w: dict[str, torch.Tensor], a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """A: relu(l1(Ea + Eb)), B: two layers, C: l1 Ea + l1 Eb, D: of both behind one another, X: two embeddings."""
+
+    def layer(name: str, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
+
+    E_a, E_b = (w["embed1.weight"][a], w["embed2.weight"][b]) if kind == "X" else (w["embed.weight"][x] for x in (a, b))
+    if kind == "C":
+        h = layer("l1", E_a) + layer("l1", E_b)
+    else:
+        h = layer("l1", torch.cat([E_a, E_b], dim=1) if kind == "D" else E_a + E_b)
+    h = torch.relu(h)
+    if kind in "BC":
+        h = torch.relu(layer("l2", h))
+    return h @ w["unembed.weight"].T
+
+
+@pytest.mark.parametrize("kind", ["A", "B", "C", "D", "X"])
+def test_linear_models_of_the_pizza_paper(tmp_path, kind):
+    stored = linear(kind)
+    path = tmp_path / "model_lin.pt"
+    torch.save(stored, path)
+    (tmp_path / "config_lin.json").write_text(
+        json.dumps({"C": 7, "model_type": kind, "epoch": 50, "weight_decay": 2.0})
+    )
+    run = import_run(path, tmp_path / "run")
+    assert (run.provenance["layout"], run.steps, run.config.model.architecture) == ("pizza", [50], "mlp")
+    a, b = run.task.inputs
+    expected = linear_logits(kind, stored, a, b)
+    np.testing.assert_allclose(run.snapshot().logits, expected.numpy(), rtol=1e-5, atol=1e-5)
+    report = grokinterp.analyze(run)
+    assert report.mean_attention.shape == (0, 2)
+    assert "attention" not in {entry.name for entry in grokinterp.report.page_figures(report)}
+    assert "</html>" in grokinterp.report.render_page(report)
+
+    torch.save({name: x for name, x in stored.items() if name != "l1.bias"} | {"l9": torch.ones(1)}, path)
+    with pytest.raises(
+        GrokinterpError, match=rf"\['l1\.bias'\] and holds others, \['l9'\]: .* of type {kind}; restore"
+    ):
+        import_run(path, tmp_path / "other", layout="pizza")
+    (tmp_path / "config_lin.json").write_text(json.dumps({"C": 7, "model_type": "E"}))
+    with pytest.raises(GrokinterpError, match=r"config_lin\.json: model_type = 'E': needs one of A, B, C, D, X"):
+        import_run(path, tmp_path / "other", layout="pizza")
+
+
+def test_the_mlps_of_chughtai(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    shapes = {"W_x": (6, 5), "W_y": (6, 5), "W": (10, 8), "W_U": (8, 6)}
+    w = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    settings = {"model": "OneLayerMLP", "group": "SymmetricGroup", "group_parameter": 3, "frac_train": 0.6, "seed": 2}
+    torch.save(w, tmp_path / "model.pt")
+    (tmp_path / "cfg.json").write_text(json.dumps(settings | {"num_epochs": 30}))
+    run = import_run(tmp_path, tmp_path / "run")
+    a, b = run.task.inputs
+    expected = torch.relu(torch.cat([w["W_x"][a], w["W_y"][b]], dim=1) @ w["W"]) @ w["W_U"]
+    np.testing.assert_allclose(run.snapshot().logits, expected.numpy(), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(run.snapshot().W_L, w["W_U"].T.double().numpy())
+    assert run.task.split.train.tolist() == torch.randperm(36, generator=torch.Generator().manual_seed(2))[:21].tolist()
+    found = grokinterp.analysis.chughtai_metrics(run.snapshot())
+    assert found["total_hidden_restricted_loss"] > 0
+    sign = torch.tensor([rho.character for rho in irreps(run.task.config.finite_group())][1])
+    for name, embedding in (("x", w["W_x"] @ w["W"][:5]), ("y", w["W_y"] @ w["W"][5:])):
+        share = (sign.float() @ embedding).square().sum() / 6 / embedding.square().sum()
+        assert found[f"percent_{name}_embed_sign_rep"] == pytest.approx(float(share), rel=1e-5)
+    grokinterp.report.render_page(grokinterp.analyze(run))
+    torch.save(w | {"W": torch.ones(3)}, tmp_path / "model.pt")
+    with pytest.raises(
+        GrokinterpError, match=r"W_x, W_y and W have shapes \(6, 5\), \(6, 5\) and \(3,\); needs two equal"
+    ):
+        import_run(tmp_path, tmp_path / "other")
+    torch.save({"W_x": w["W_x"]}, tmp_path / "model.pt")
+    with pytest.raises(
+        GrokinterpError, match=r"lacks the tensors \['W', 'W_U', 'W_y'\] and holds others, none: needs W_x"
+    ):
+        import_run(tmp_path, tmp_path / "other")

@@ -49,8 +49,8 @@ def test_a_folder_becomes_a_snapshot_with_its_task_and_split(tmp_path):
     ("changes", "message"),
     [
         (
-            {"model": "OneLayerMLP"},
-            r"cfg\.json: model = 'OneLayerMLP': only the transformers are read",
+            {"model": "TwoLayerMLP"},
+            r"cfg\.json: model = 'TwoLayerMLP': needs 'Transformer' or 'OneLayerMLP'",
         ),
         (
             {"group": "MonsterGroup"},

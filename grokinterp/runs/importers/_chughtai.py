@@ -4,18 +4,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from grokinterp.errors import GrokinterpError
 from grokinterp.models import ModelConfig
 from grokinterp.runs._config import TrainingConfig
+from grokinterp.runs._folder import Tensors
 from grokinterp.runs._run import checked_weights
 from grokinterp.runs._snapshot import Snapshot
 from grokinterp.tasks import Task
 
 from ._foreign import read_foreign, tensors_of
-from ._layout import Asked, Found
+from ._layout import Asked, Found, with_zero_biases
 
 LAYOUT = "chughtai"
 _GROUPS = {"CyclicGroup": "Z", "DihedralGroup": "D", "SymmetricGroup": "S", "AlternatingGroup": "A"}
+_MLP = frozenset({"W_x", "W_y", "W", "W_U"})
 # Stored beside the weights: two names more for W_E, and the constants of attention.
 _NO_WEIGHTS = ("x_embed", "y_embed", "blocks.0.attn.mask", "blocks.0.attn.IGNORE")
 _FILES = ("cfg.json", "model.pt")
@@ -32,7 +36,7 @@ def chughtai_snapshot(folder: str | Path) -> Snapshot:
     and A_n are in sympy's order and the split is `torch.randperm` under the run's seed: losses on train and test
     pairs are those of the authors' `summary_metrics.json`.
 
-    **Raises** `GrokinterpError` for a missing or damaged file, for the one-layer MLPs, and for an unknown group.
+    **Raises** `GrokinterpError` for a missing or damaged file, and for an unknown group or model.
     """
     found = read_folder(Path(folder), Asked())
     ((step, weights),) = found.checkpoints()
@@ -45,10 +49,11 @@ def read_folder(folder: Path, asked: Asked) -> Found:
         if not (folder / name).is_file():
             raise GrokinterpError(f"{folder} holds no {name}; name a folder that holds cfg.json and model.pt")
     settings = _settings(folder / "cfg.json")
-    if settings.get("model") != "Transformer":
+    if settings.get("model") not in ("Transformer", "OneLayerMLP"):
         raise GrokinterpError(
-            f"{folder / 'cfg.json'}: model = {settings.get('model')!r}: only the transformers are read ('Transformer')"
+            f"{folder / 'cfg.json'}: model = {settings.get('model')!r}: needs 'Transformer' or 'OneLayerMLP'"
         )
+    is_mlp = settings["model"] == "OneLayerMLP"
     if settings.get("group") not in _GROUPS:
         raise GrokinterpError(
             f"{folder / 'cfg.json'}: group = {settings.get('group')!r}: needs one of {', '.join(_GROUPS)}"
@@ -62,13 +67,19 @@ def read_folder(folder: Path, asked: Asked) -> Found:
             train_fraction=settings["frac_train"],
             split_scheme="torch",
             split_seed=settings["seed"],
+            equals_token=not is_mlp,
+            own_tokens_for_b=is_mlp,
         )
     except KeyError as missing:
         raise GrokinterpError(f"{folder / 'cfg.json'} lacks {missing}; restore it from a copy") from None
-    model, path = ModelConfig(outputs="answers", biases="none"), folder / "model.pt"
+    path = folder / "model.pt"
     stored = tensors_of(read_foreign(path), path)
-    kept = {name: tensor for name, tensor in stored.items() if name not in _NO_WEIGHTS}
-    weights = checked_weights(kept, model, Task(task), path, described_by="cfg.json")
+    if is_mlp:
+        model, weights = _mlp(stored, Task(task), path)
+    else:
+        model = ModelConfig(outputs="answers", biases="none")
+        kept = {name: tensor for name, tensor in stored.items() if name not in _NO_WEIGHTS}
+        weights = checked_weights(kept, model, Task(task), path, described_by="cfg.json")
     steps = int(settings.get("num_epochs", 0))
     return Found(
         layout=LAYOUT,
@@ -78,6 +89,32 @@ def read_folder(folder: Path, asked: Asked) -> Found:
         checkpoints=lambda: iter([(steps, weights)]),
         notes=(f"The split is torch.randperm at the seed of cfg.json, {task.split_seed}.",),
     )
+
+
+def _mlp(stored: Tensors, task: Task, path: Path) -> tuple[ModelConfig, Tensors]:
+    """ReLU([W_x[a], W_y[b]] W) W_U, without biases."""
+    missing, unknown = sorted(_MLP - stored.keys()), sorted(stored.keys() - _MLP)
+    if missing or unknown:
+        raise GrokinterpError(
+            f"{path} lacks the tensors {missing or 'none'} and holds others, {unknown or 'none'}: needs W_x, W_y, W "
+            "and W_U of a OneLayerMLP; restore the file"
+        )
+    W_x, W_y, W, W_U = (stored[name] for name in ("W_x", "W_y", "W", "W_U"))
+    if W_x.ndim != 2 or W_x.shape != W_y.shape or W.ndim != 2:
+        raise GrokinterpError(
+            f"{path}: W_x, W_y and W have shapes {tuple(W_x.shape)}, {tuple(W_y.shape)} and {tuple(W.shape)}; needs "
+            "two equal matrices and a matrix"
+        )
+    model = ModelConfig(
+        architecture="mlp",
+        mlp_inputs="concatenation",
+        d_model=W_x.shape[1],
+        d_mlp=W.shape[1],
+        outputs="answers",
+        biases="none",
+    )
+    weights = {"embed.W_E": torch.cat([W_x, W_y]), "blocks.0.mlp.W_in": W, "unembed.W_U": W_U}
+    return model, with_zero_biases(weights, model, task, path)
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -7,17 +7,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs._config import TrainingConfig
 from grokinterp.runs._files import read_whole
+from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task
 
 from ._foreign import tensors_of
-from ._layout import Asked, Found, is_state_dict, translated
+from ._layout import Asked, Found, is_state_dict, translated, with_zero_biases
 from ._neel import constants, is_neel, parts, sizes
 
 LAYOUT = "pizza"
 _FUNCTION = re.compile(r"lambda x: \(x\[0\]([+\-*])x\[1\]\)%(\d+)")
+_LINEAR = {"unembed.weight", "l1.weight", "l1.bias"}
+_KINDS = ("A", "B", "C", "D", "X")
 _OPERATIONS = {"+": "add", "-": "subtract", "*": "multiply"}
 
 
@@ -28,6 +33,8 @@ def config_beside(path: Path) -> Path:
 
 def reads(path: Path, content: Any) -> bool:
     """Whether a file is of this layout: Nanda's weights, with a configuration beside, or reading [a, b] alone."""
+    if is_state_dict(content) and content.keys() >= _LINEAR and {"embed.weight", "embed1.weight"} & content.keys():
+        return True
     if not is_state_dict(content) or not is_neel(dict(content)):
         return False
     return (path.name.startswith("model_") and config_beside(path).is_file()) or len(content["pos_embed.W_pos"]) == 2
@@ -36,6 +43,8 @@ def reads(path: Path, content: Any) -> bool:
 def read_file(path: Path, content: Any, asked: Asked) -> Found:
     """One network, the last of its run; its split was never seeded, so it is unknown."""
     said, weights = _settings(path, asked), tensors_of(content, path)
+    if "model_type" in said:
+        return _linear(path, said, weights, asked)
     try:
         task = asked.task_config(
             operation=_operation(said, path, asked),
@@ -75,6 +84,57 @@ def read_file(path: Path, content: Any, asked: Asked) -> Found:
         checkpoints=lambda: iter([(training.steps, translate(weights))]),
         notes=("The split is unknown: these networks were trained on pairs drawn without a seed.",),
     )
+
+
+def _linear(path: Path, said: Mapping[str, Any], stored: Tensors, asked: Asked) -> Found:
+    """Their linear models α, β, γ, δ and x, called A, B, C, D and X: embeddings, one or two layers, unembedding."""
+    kind = said["model_type"]
+    if kind not in _KINDS:
+        raise GrokinterpError(f"{config_beside(path)}: model_type = {kind!r}: needs one of {', '.join(_KINDS)}")
+    embeddings = ("embed1.weight", "embed2.weight") if kind == "X" else ("embed.weight",)
+    sources = {*embeddings, *_LINEAR, *(("l2.weight", "l2.bias") if kind in "BC" else ())}
+    missing, unknown = sorted(sources - stored.keys()), sorted(stored.keys() - sources)
+    if missing or unknown:
+        raise GrokinterpError(
+            f"{path} lacks the tensors {missing or 'none'} and holds others, {unknown or 'none'}: needs those of a "
+            f"linear model of type {kind}; restore the file"
+        )
+    task = asked.task_config(
+        operation="add",
+        p=said.get("C", len(stored["unembed.weight"])),
+        equals_token=False,
+        own_tokens_for_b=kind == "X",
+        train_fraction=said.get("frac", 0.8),
+        split_scheme="unknown",
+    )
+    model = asked.model_config(
+        architecture="mlp",
+        mlp_inputs="concatenation" if kind == "D" else "sum",
+        n_layers=2 if kind in "BC" else 1,
+        d_model=stored[embeddings[0]].shape[1],
+        d_mlp=len(stored["l1.weight"]),
+        outputs="answers",
+    )
+    weights = {
+        "embed.W_E": torch.cat([stored[name] for name in embeddings]),
+        "blocks.0.mlp.W_in": stored["l1.weight"].T,
+        # l1(E[a]) + l1(E[b]) has the bias twice.
+        "blocks.0.mlp.b_in": stored["l1.bias"] * (2 if kind == "C" else 1),
+        "unembed.W_U": stored["unembed.weight"].T,
+    }
+    if kind in "BC":
+        weights |= {"blocks.1.mlp.W_in": stored["l2.weight"].T, "blocks.1.mlp.b_in": stored["l2.bias"]}
+    weights = with_zero_biases({name: x.contiguous() for name, x in weights.items()}, model, Task(task), path)
+    notes = ["The split is unknown: these networks were trained on pairs drawn without a seed."]
+    if kind == "C":
+        notes.append("A model γ gives each input to l1 apart, which is l1 of their sum with its bias twice.")
+    training = TrainingConfig(
+        steps=int(said.get("epoch", 20_000)),
+        warmup_steps=0,
+        weight_decay=float(said.get("weight_decay", 2.0)),
+        beta2=0.999,
+    )
+    return Found(LAYOUT, task, model, training, lambda: iter([(training.steps, weights)]), notes=tuple(notes))
 
 
 def _settings(path: Path, asked: Asked) -> Mapping[str, Any]:

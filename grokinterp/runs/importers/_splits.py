@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from grokinterp.models import FastForward, ModelConfig, hooked_transformer, not_covered_by_fast_forward
+from grokinterp.models import FastForward, ModelConfig, hooked_network, not_covered_by_fast_forward
 from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task, TaskConfig
 
@@ -84,7 +84,7 @@ def loss_of_pairs(config: TaskConfig, model: ModelConfig, weights: Tensors) -> F
     """Cross-entropy of every pair over all of the network's outputs, as in training."""
     task = Task(without_split(config))
     if not_covered_by_fast_forward(model, task):
-        logits = hooked_transformer(model, task, weights)(task.tokens)[:, -1]
+        logits = hooked_network(model, task, weights)(task.tokens)[:, -1]
     else:
         fast = FastForward(model, weights)
         logits = fast.activations(fast.batch(*task.inputs)).logits
