@@ -135,7 +135,7 @@ class RunConfig(Config):
                 raise GrokinterpError(
                     f"--set {setting}: unknown section {section}; choose one of {', '.join(sections)}"
                 )
-            sections[section][key] = _parse(value.strip())
+            sections[section][key] = parsed(value.strip())
         return type(self)(
             preset_name=self.preset_name,
             task=TaskConfig(**sections["task"]),
@@ -144,7 +144,8 @@ class RunConfig(Config):
         )
 
 
-def _parse(value: str) -> Any:
+def parsed(value: str) -> Any:
+    """The value of a setting: JSON, or plain text."""
     try:
         return json.loads(value)
     except (ValueError, RecursionError):  # Plain text, or a number or nesting that no setting could take.

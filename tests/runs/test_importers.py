@@ -357,3 +357,49 @@ def test_the_mlps_of_chughtai(tmp_path):
         GrokinterpError, match=r"lacks the tensors \['W', 'W_U', 'W_y'\] and holds others, none: needs W_x"
     ):
         import_run(tmp_path, tmp_path / "other")
+
+
+def bridge(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """TransformerLens 3's layout turned into that of a natively booted bridge: torch's linear layers, heads joined."""
+    stored = {}
+    for name, x in weights.items():
+        place, _, last = name.rpartition(".")
+        part = "weight" if last in ("w", "W_E", "W_pos") or last.startswith("W_") else "bias"
+        if last in ("W_Q", "W_K", "W_V"):
+            x = torch.cat([head.T for head in x])
+        elif last == "W_O":
+            x = torch.cat([head.T for head in x], dim=1)
+        elif last.startswith("b_") and x.ndim == 2:
+            x = x.flatten()
+        elif last in ("W_in", "W_out", "W_U"):
+            x = x.T
+        inner = {"Q": ".q", "K": ".k", "V": ".v", "O": ".o", "in": ".in", "out": ".out"}.get(last.partition("_")[2], "")
+        stored[f"{place}{inner}.{part}"] = x.contiguous()
+    return stored
+
+
+@pytest.mark.parametrize("normalization", ["none", "LN"])
+def test_a_state_dict_of_transformer_lens_4_needs_its_heads_named(tmp_path, normalization):
+    task = TaskConfig(p=7)
+    _, _, weights = network(task, biases="all", normalization=normalization)
+    weights = {
+        name: x + torch.randn(x.shape, generator=torch.Generator().manual_seed(1)) for name, x in weights.items()
+    }
+    stored = bridge(weights)
+    assert stored["blocks.0.attn.q.weight"].shape == (8, 8)
+    torch.save(stored, tmp_path / "bridge.pth")
+    with pytest.raises(
+        GrokinterpError, match=r"does not say how many heads there are; name them, such as --set model\."
+    ):
+        import_run(tmp_path / "bridge.pth", tmp_path / "run", settings=["task.operation=add"])
+    settings = ["task.operation=add", "model.n_heads=2", "model.d_head=4", "model.d_model=8"]
+    run = import_run(tmp_path / "bridge.pth", tmp_path / "run", settings=settings)
+    same(run, 0, weights)
+    wrapped = {name.replace(".attn.q.", ".attn._original_component.q."): x for name, x in stored.items()}
+    torch.save(wrapped, tmp_path / "wrapped.pth")
+    same(import_run(tmp_path / "wrapped.pth", tmp_path / "run2", settings=settings), 0, weights)
+    torch.save(stored | {"blocks.0.attn.q.weight": torch.ones(7, 8)}, tmp_path / "odd.pth")
+    with pytest.raises(
+        GrokinterpError, match=r"q\.weight has shape \(7, 8\), from which no blocks\.0\.attn\.W_Q of 2 heads"
+    ):
+        import_run(tmp_path / "odd.pth", tmp_path / "run3", settings=settings)

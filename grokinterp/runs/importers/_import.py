@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs._config import Environment, RunConfig
+from grokinterp.runs._config import Environment, RunConfig, parsed
 from grokinterp.runs._files import refusals_explained, write_whole
 from grokinterp.runs._folder import RunFolder, Tensors
 from grokinterp.runs._run import Run, load_run
@@ -67,14 +67,13 @@ def import_run(source: str | Path, out: str | Path, *, layout: str = "auto", set
 
 def _asked(settings: Iterable[str]) -> Asked:
     """What the user set, by section; other sections are the importer's to fill."""
-    config, said = RunConfig(), {"task": {}, "model": {}}
+    said: dict[str, dict[str, Any]] = {"task": {}, "model": {}}
     for setting in settings:
-        section, _, rest = setting.partition(".")
-        key = rest.partition("=")[0].strip()
-        if section.strip() not in said:
+        name, equals, value = setting.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if section not in said or not (equals and dot and key):
             raise GrokinterpError(f"--set {setting}: an import takes task.KEY=VALUE and model.KEY=VALUE")
-        changed = config.with_settings([setting])
-        said[section.strip()][key] = getattr(getattr(changed, section.strip()), key)
+        said[section][key] = parsed(value.strip())
     return Asked(**said)
 
 

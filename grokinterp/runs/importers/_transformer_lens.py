@@ -1,4 +1,4 @@
-"""TransformerLens 3: a `HookedTransformer.state_dict()`, and the file of TransformerLens' Grokking demo."""
+"""TransformerLens: state dicts of a `HookedTransformer` (3) or a bridge (4), and the file of its Grokking demo."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from grokinterp.runs._config import TrainingConfig
 from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task, TaskConfig, make_split
 
+from ._bridge import in_layout_of_3, is_bridge
 from ._foreign import tensors_of
 from ._layout import Asked, Found, is_state_dict, with_zero_biases
 from ._splits import without_split
@@ -25,9 +26,11 @@ _DEMO_SEED = 598
 
 
 def reads(content: Any) -> bool:
-    """Whether a file's content is a state dict in TransformerLens' layout: W_O has a row per head."""
+    """Whether a file's content is a state dict in TransformerLens' layout: W_O has a row per head, or linear layers."""
     if not is_state_dict(content):
         return False
+    if is_bridge(content):
+        return True
     W_O = content.get("blocks.0.attn.W_O")
     return {"embed.W_E", "unembed.W_U"} <= content.keys() and W_O is not None and W_O.ndim == 3
 
@@ -48,6 +51,8 @@ def read_file(path: Path, content: Any, asked: Asked, step: int = 0) -> Found:
             "--set task.operation=add --set task.p=113"
         )
     weights = tensors_of(content, path)
+    if is_bridge(weights):
+        weights = in_layout_of_3(weights, asked, path)
     known = {"split_seed", "train_fraction", "split_scheme"} & asked.task.keys()
     task = asked.task_config(**_sizes_of_task(weights), split_scheme="nanda" if known else "unknown")
     model = _model(weights, task, asked, {})
