@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .analysis import Report as Report
     from .analysis import analyze as analyze
+    from .analysis import as_xarray as as_xarray
     from .errors import GrokinterpError as GrokinterpError
     from .report import write_report as write_report
     from .runs import Run as Run
     from .runs import RunConfig as RunConfig
     from .runs import Snapshot as Snapshot
+    from .runs import as_devinterp as as_devinterp
     from .runs import import_run as import_run
     from .runs import load_run as load_run
     from .training import train as train
@@ -31,6 +33,8 @@ _WHERE = {
     "RunConfig": "runs",
     "Snapshot": "runs",
     "analyze": "analysis",
+    "as_devinterp": "runs",
+    "as_xarray": "analysis",
     "import_run": "runs",
     "load_run": "runs",
     "train": "training",

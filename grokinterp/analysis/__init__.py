@@ -54,3 +54,4 @@ from ._spectra import embedding_singular_values as embedding_singular_values
 from ._spectra import embedding_spectrum as embedding_spectrum
 from ._spectra import logit_map_spectrum as logit_map_spectrum
 from ._weights import sums_of_squared_weights as sums_of_squared_weights
+from ._xarray import as_xarray as as_xarray

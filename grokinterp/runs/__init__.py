@@ -11,6 +11,11 @@ from ._folder import RunFolder as RunFolder
 from ._folder import Tensors as Tensors
 from ._folder import read_tensors as read_tensors
 from ._folder import write_tensors as write_tensors
+from ._interchange import ForDevinterp as ForDevinterp
+from ._interchange import LabelledPairs as LabelledPairs
+from ._interchange import as_devinterp as as_devinterp
+from ._interchange import last_position_loss as last_position_loss
+from ._model_card import model_card as model_card
 from ._run import Run as Run
 from ._run import checked_weights as checked_weights
 from ._run import load_run as load_run

@@ -71,6 +71,22 @@ class Run:
         """The network at `step` as a `transformer_lens.HookedTransformer`."""
         return hooked_transformer(self.config.model, self.task, self.weights(step))
 
+    def to_transformer_lens(self, step: int) -> "HookedTransformer":
+        """`model(step)`, where that is one of TransformerLens' own: a transformer, not an `mlp`."""
+        if self.config.model.architecture != "transformer":
+            raise GrokinterpError(
+                f"{self.path} holds an {self.config.model.architecture}, which TransformerLens does not have; "
+                "use model(step), which has its hooks"
+            )
+        return self.model(step)
+
+    def to_state_dict(self, step: int) -> Tensors:
+        """The parameters at `step` by their TransformerLens 3 names, float32, read anew and the caller's to change.
+
+        A `HookedTransformer` takes them by ``load_state_dict(weights, strict=False)``: its causal masks are no weights.
+        """
+        return self.weights(step)
+
     def snapshot(self, step: int | None = None) -> Snapshot:
         """The network at `step` (default: the last) evaluated on every input of its task."""
         step = self.last_step if step is None else step
