@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= build/demo
+TL4 := .venv-tl4
 
-.PHONY: setup demo test test-long lint types bench clean
+.PHONY: setup demo test test-tl4 test-long lint types bench clean
 
 setup: $(BIN)/.installed
 
@@ -27,6 +28,17 @@ types: setup
 test: lint types
 	$(BIN)/pytest -q -m "not long"
 
+# A second environment, with TransformerLens 4; what the two compute is compared.
+$(TL4)/.installed: pyproject.toml constraints.txt constraints-tl4.txt
+	test -x $(TL4)/bin/python || $(PYTHON) -m venv $(TL4)
+	grep -v '^transformer-lens==' constraints.txt | cat - constraints-tl4.txt > $(TL4)/constraints.txt
+	$(TL4)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint $(TL4)/constraints.txt --editable '.[dev]'
+	touch $@
+
+test-tl4: setup $(TL4)/.installed
+	GROKINTERP_OTHER_PYTHON=$(BIN)/python $(TL4)/bin/pytest -q -m "not long"
+
 test-long: setup
 	$(BIN)/pytest -q -m long
 
@@ -34,4 +46,4 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf build $(VENV) .pytest_cache .ruff_cache
+	rm -rf build $(VENV) $(TL4) .pytest_cache .ruff_cache

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from grokinterp.tasks import Task
 
 from ._config import ModelConfig
-from ._weights import initial_weights, n_outputs
+from ._weights import initial_weights, n_outputs, weight_shapes
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
@@ -25,6 +25,9 @@ def hooked_transformer(
 ) -> "HookedTransformer":
     """The network as a `transformer_lens.HookedTransformer` with `weights`, or with its initial ones.
 
+    With TransformerLens 4, which has no such class, it is a `TransformerBridge` that computes the same; its parameters
+    have the same names and shapes, its activations the same names.
+
     Logits are read at the last position: ``model(task.tokens)[:, -1]``. Parameters that the configuration does not
     train (`ModelConfig.biases`) have ``requires_grad=False``.
 
@@ -33,30 +36,36 @@ def hooked_transformer(
     >>> hooked_transformer(ModelConfig(), task)(task.tokens)[:, -1].shape
     torch.Size([25, 6])
     """
+    settings = {
+        "n_layers": config.n_layers,
+        "n_heads": config.n_heads,
+        "d_model": config.d_model,
+        "d_head": config.d_head,
+        "d_mlp": config.d_mlp,
+        "act_fn": "relu" if config.act_fn == "tanh" else config.act_fn,  # It knows no tanh.
+        "attention_dir": config.attention,
+        "normalization_type": None if config.normalization == "none" else config.normalization,
+        "d_vocab": task.n_tokens,
+        "d_vocab_out": n_outputs(config, task),
+        "n_ctx": len(task.positions),
+        "init_weights": False,  # Weights come from our own named schemes: a seed means the same under any version.
+        "device": "cpu",
+    }
     with warnings.catch_warnings():
         # What transformer_lens says of its own imports and its plans for 4.0 is not the user's affair.
         warnings.simplefilter("ignore")
-        from transformer_lens import HookedTransformer, HookedTransformerConfig
+        try:
+            from transformer_lens import HookedTransformer, HookedTransformerConfig
+        except ImportError:  # 4.0 removed them.
+            from ._bridge import boot
 
-        settings = HookedTransformerConfig(
-            n_layers=config.n_layers,
-            n_heads=config.n_heads,
-            d_model=config.d_model,
-            d_head=config.d_head,
-            d_mlp=config.d_mlp,
-            act_fn="relu" if config.act_fn == "tanh" else config.act_fn,  # It knows no tanh.
-            attention_dir=config.attention,
-            normalization_type=None if config.normalization == "none" else config.normalization,
-            d_vocab=task.n_tokens,
-            d_vocab_out=n_outputs(config, task),
-            n_ctx=len(task.positions),
-            init_weights=False,  # Weights come from our own named schemes: a seed means the same under any version.
-            device="cpu",
-        )
-        model = HookedTransformer(settings)
+            # To its users it is a HookedTransformer: the names they need mean the same.
+            model: Any = boot(settings, weight_shapes(config, task))
+        else:
+            model = HookedTransformer(HookedTransformerConfig(**settings))
     for block in model.blocks:
         if config.act_fn == "tanh":
-            block.mlp.act_fn = torch.tanh
+            _set_activation(block.mlp, torch.tanh)
         if config.attention_rate != 1:
             # Permanent, and before all others: every hook sees the mixed pattern, whose rows do not sum to 1.
             block.attn.hook_pattern.add_perma_hook(_mix_with_ones(config.attention_rate))
@@ -66,6 +75,13 @@ def hooked_transformer(
             parameter.copy_(values[name])
             parameter.requires_grad_(config.trains(name))
     return model.to(device, print_details=False)
+
+
+def _set_activation(mlp: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    if hasattr(mlp, "original_component"):
+        mlp.original_component.act = function
+    else:
+        mlp.act_fn = function
 
 
 def _mix_with_ones(rate: float) -> Callable[..., torch.Tensor]:

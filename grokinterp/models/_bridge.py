@@ -1,0 +1,130 @@
+"""TransformerLens 4: the network as a `TransformerBridge` whose parameters go by TransformerLens 3's names and shapes.
+
+Only `_transformer.py` imports this module, and only where no `HookedTransformer` exists.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from transformer_lens.config import TransformerBridgeConfig
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources.native import NativeAttention
+
+# Last part of a name in TransformerLens 3 → the component of TransformerLens 4 that holds it, and its attribute there.
+_PLACES = {
+    **{name: ("", "weight") for name in ("W_E", "W_pos", "w")},
+    "b": ("", "bias"),
+    **{f"{kind}_{x}": (x.lower(), kind) for x in "QKVO" for kind in "Wb"},
+    **{f"{kind}_{x}": (x, kind) for x in ("in", "out") for kind in "Wb"},
+    **{f"{kind}_U": ("", kind) for kind in "Wb"},
+}
+# The order of a weight's axes when its layer joins them to the two of a matrix.
+_ORDERS = {"W_Q": (0, 2, 1), "W_K": (0, 2, 1), "W_V": (0, 2, 1), "W_O": (2, 0, 1)}
+
+
+class Bridge(TransformerBridge):
+    """A natively booted bridge that trains, and names, the parameters of TransformerLens 3.
+
+    `named_parameters()` and `state_dict()` give TransformerLens 3's names, shapes and order; the weights in the shapes
+    of TransformerLens 4 (`model.blocks[0].attn.q.weight`) are computed from them, so gradients flow into them.
+    """
+
+    names: tuple[str, ...]
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        del recurse, remove_duplicate  # All are its modules' own, and no two are the same.
+        for name in self.names:
+            module, attribute = _place(self, name)
+            yield f"{prefix}.{name}" if prefix else name, getattr(module, attribute)
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        del recurse
+        return (parameter for _, parameter in self.named_parameters())
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if args or kwargs:
+            return super().state_dict(*args, **kwargs)
+        return {name: parameter.detach() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take up weights under TransformerLens 3's names; all of them, in place."""
+        if not strict or assign or state_dict.keys() != set(self.names):
+            return super().load_state_dict(dict(state_dict), strict, assign)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                parameter.copy_(state_dict[name])
+        return nn.modules.module._IncompatibleKeys([], [])
+
+
+def boot(settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Bridge:
+    """A bridge of these settings (those of a `HookedTransformerConfig`) with parameters of these names and shapes."""
+    with torch.random.fork_rng(devices=[]):  # The layers draw first values of their own.
+        model = TransformerBridge.boot_native(TransformerBridgeConfig(**settings))
+    # boot() has no argument for the class.
+    model.__class__ = Bridge
+    assert isinstance(model, Bridge)
+    for name, shape in shapes.items():
+        layer, attribute = _place(model, name)
+        if attribute in ("W", "b"):
+            layer.__class__ = _Linear
+            delattr(layer, {"W": "weight", "b": "bias"}[attribute])
+            setattr(layer, attribute, nn.Parameter(torch.zeros(shape)))
+            if attribute == "W":
+                layer.order = _ORDERS.get(name.rpartition(".")[2], (1, 0))
+    for block in model.blocks:
+        attention = block.attn.original_component
+        attention.__class__ = _Attention
+        attention.hook_attn_scores, attention.hook_pattern = block.attn.hook_attn_scores, block.attn.hook_pattern
+    model.names = tuple(shapes)
+    return model
+
+
+class _Attention(NativeAttention):
+    """Its attention with both hooks where a `HookedTransformer` has them.
+
+    As it comes, `hook_attn_scores` sees the pattern and what a hook on it returns has no effect.
+    """
+
+    accepts_pattern_fn = False
+    hook_attn_scores: nn.Module
+    hook_pattern: nn.Module
+
+    def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del args, kwargs  # All positions are there, and no input is padded.
+        q, k, v = (
+            project(hidden_states).unflatten(2, (self.n_heads, self.d_head)).transpose(1, 2)
+            for project in (self.q, self.k, self.v)
+        )
+        scores = q @ k.transpose(2, 3) / self.scale
+        if self.causal:
+            length = hidden_states.shape[1]
+            scores = scores.masked_fill(self.causal_mask[:length, :length], float("-inf"))
+        pattern = self.hook_pattern(self.hook_attn_scores(scores).softmax(dim=-1))
+        # No second value: the bridge would fire the hooks again, on that.
+        return self.o((pattern @ v).transpose(1, 2).flatten(2)), None
+
+
+class _Linear(nn.Linear):
+    """A linear layer whose parameters are `W` and `b`, in TransformerLens 3's shapes."""
+
+    W: nn.Parameter
+    b: nn.Parameter
+    order: tuple[int, ...]
+
+    @property
+    def weight(self) -> torch.Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.W.permute(self.order).reshape(self.out_features, self.in_features).contiguous()
+
+    @property
+    def bias(self) -> torch.Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.b.flatten()
+
+
+def _place(model: TransformerBridge, name: str) -> tuple[Any, str]:
+    path, _, last = name.rpartition(".")
+    component, attribute = _PLACES[last]
+    return model.get_submodule(f"{path}.{component}" if component else path).original_component, attribute
