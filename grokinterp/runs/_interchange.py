@@ -66,7 +66,8 @@ def as_devinterp(run: "Run", step: int | None = None, *, data: str = "train") ->
     result["llc_mean"]
     ```
 
-    and devinterp 1 with ``estimate_learning_coeff(given.model, DataLoader(given.dataset, 512), given.evaluate, …)``.
+    and devinterp 1 with ``estimate_learning_coeff(given.model, DataLoader(given.dataset, 512),
+    evaluate=given.evaluate, …)``.
     devinterp itself is not needed here.
 
     Raises `GrokinterpError` if `data` is none of these, nobody knows the split, or the step has no checkpoint.

@@ -36,22 +36,23 @@ def model_card(run: "Run", repo_id: str, report: Findings | None = None) -> str:
     if report is not None and report.run.path.resolve() != run.path.resolve():
         raise GrokinterpError(f"the report is of {report.run.path}, not of {run.path}; give grokinterp.analyze(run)")
     config, operation = run.config, run.config.task.operation
+    is_transformer = config.model.architecture == "transformer"
     tags = ["grokking", "mechanistic-interpretability", "transformer-lens", f"grokinterp:{operation}"]
+    model_is = "a transformer_lens.HookedTransformer" if is_transformer else "with TransformerLens' hooks"
     parts = [
         "\n".join(["---", "library_name: grokinterp", "tags:", *(f"- {tag}" for tag in tags), "---"]),
         f"# {run.task.name}, trained until it groks" if report is None else f"# {run.task.name}",
     ]
     if report is None:
-        parts.append(
-            f"A transformer trained on {run.task.name} with [grokinterp](https://pypi.org/project/grokinterp/)."
-        )
+        noun = "transformer" if is_transformer else "network without attention"
+        parts.append(f"A {noun} trained on {run.task.name} with grokinterp.")
     else:
         headline, *support = report.finding
         parts += [f"**{headline}**", *([" ".join(support)] if support else [])]
     parts += [
         "## Load it",
         f'```python\nimport grokinterp\n\nrun = grokinterp.load_run("hf://{repo_id}")\n'
-        f"model = run.model({run.last_step})  # a transformer_lens.HookedTransformer\n"
+        f"model = run.model({run.last_step})  # {model_is}\n"
         "report = grokinterp.analyze(run)\nprint(report.finding[0])\n```",
         f"It holds {len(run.steps)} checkpoints, steps {run.steps[0]:,} to {run.last_step:,}.",
     ]

@@ -72,7 +72,10 @@ class Run:
         return hooked_transformer(self.config.model, self.task, self.weights(step))
 
     def to_transformer_lens(self, step: int) -> "HookedTransformer":
-        """`model(step)`, where that is one of TransformerLens' own: a transformer, not an `mlp`."""
+        """`model(step)`, where that is one of TransformerLens' own.
+
+        Raises `GrokinterpError` if the architecture is `mlp`, or the step has no checkpoint.
+        """
         if self.config.model.architecture != "transformer":
             raise GrokinterpError(
                 f"{self.path} holds an {self.config.model.architecture}, which TransformerLens does not have; "

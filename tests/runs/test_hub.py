@@ -11,7 +11,8 @@ from fake_hub import FakeHub, fake_hub
 
 import grokinterp
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs import Run, load_run
+from grokinterp.runs import Run, RunConfig, load_run, model_card
+from grokinterp.training import train
 
 pytest.importorskip("huggingface_hub")
 REPO = "someone/mod-7"
@@ -108,6 +109,13 @@ def test_without_a_report_the_card_has_no_numbers(hub: FakeHub, run: Run):
     card = hub.repositories[REPO].files["README.md"].decode()
     assert "A transformer trained on (a + b) mod 7" in card
     assert "## Numbers" not in card
+
+
+def test_the_card_of_a_network_without_attention(tiny_config: RunConfig, tmp_path: Path):
+    config = tiny_config.with_settings(["model.architecture=mlp", "training.steps=1"])
+    card = model_card(train(config, tmp_path / "mlp", progress=False), REPO)
+    assert "A network without attention trained on (a + b) mod 7" in card
+    assert "HookedTransformer" not in card
 
 
 def test_a_private_repository_needs_its_token(hub: FakeHub, run: Run, monkeypatch: pytest.MonkeyPatch):
