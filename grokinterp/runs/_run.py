@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import ModelConfig, hooked_transformer, weight_shapes
+from grokinterp.models import ModelConfig, hooked_network, weight_shapes
 from grokinterp.tasks import Task
 
 from ._config import Environment, RunConfig
@@ -69,7 +69,7 @@ class Run:
 
     def model(self, step: int) -> "HookedTransformer":
         """The network at `step` as a `transformer_lens.HookedTransformer`."""
-        return hooked_transformer(self.config.model, self.task, self.weights(step))
+        return hooked_network(self.config.model, self.task, self.weights(step))
 
     def to_transformer_lens(self, step: int) -> "HookedTransformer":
         """`model(step)`, where that is one of TransformerLens' own.

@@ -403,3 +403,10 @@ def test_a_state_dict_of_transformer_lens_4_needs_its_heads_named(tmp_path, norm
         GrokinterpError, match=r"q\.weight has shape \(7, 8\), from which no blocks\.0\.attn\.W_Q of 2 heads"
     ):
         import_run(tmp_path / "odd.pth", tmp_path / "run3", settings=settings)
+
+
+def test_the_model_of_a_run_without_attention_is_hooked(tmp_path):
+    torch.save(linear("A"), tmp_path / "model_lin.pt")
+    (tmp_path / "config_lin.json").write_text(json.dumps({"C": 7, "model_type": "A", "epoch": 50}))
+    run = import_run(tmp_path / "model_lin.pt", tmp_path / "run")
+    assert "blocks.0.mlp.hook_post" in run.model(50).hook_dict
