@@ -20,7 +20,10 @@ app = typer.Typer(
     help="Train networks that grok, keep their checkpoints, and read the algorithm out of them.",
 )
 
-RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder made by `grokinterp train`.")]
+# Text, because a path would lose a slash of hf://user/repo.
+RunDir = Annotated[
+    str, typer.Argument(metavar="RUN_DIR", help="A run folder made by `grokinterp train`, or hf://user/repo.")
+]
 
 
 @app.command()
@@ -83,10 +86,12 @@ def analyze(
     from .report import write_report
     from .runs import load_run
 
+    if out is None and run_dir.startswith("hf://"):
+        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
     run = load_run(run_dir)
     with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
         report = analyze_run(run, on_step=lambda _: bar.update())
-    paths = write_report(report, out or run_dir / "report")
+    paths = write_report(report, out or Path(run_dir) / "report")
     console = _console()
     for sentence in report.finding:
         console.print(sentence)

@@ -28,6 +28,14 @@ def test_an_import_says_what_it_read_and_the_run_is_an_ordinary_one(tmp_path: Pa
     assert "state.pth, transformer-lens" in run("info", tmp_path / "run").stdout
 
 
+def test_a_report_on_a_run_of_the_hub_needs_a_place(tmp_path: Path) -> None:
+    refused = run("analyze", "hf://user/repo")
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "grokinterp: hf://user/repo is not on this machine: needs --out, the folder to write the report into\n"
+    )
+
+
 def test_what_cannot_be_imported_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.pth").touch()
     for source in ("nothing.pth", "empty.pth", "."):
