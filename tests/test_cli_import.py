@@ -28,7 +28,7 @@ def test_an_import_says_what_it_read_and_the_run_is_an_ordinary_one(tmp_path: Pa
     assert "state.pth, transformer-lens" in run("info", tmp_path / "run").stdout
 
 
-def test_a_report_on_a_run_of_the_hub_needs_a_place(tmp_path: Path) -> None:
+def test_a_report_on_a_run_of_the_hub_needs_a_place() -> None:
     refused = run("analyze", "hf://user/repo")
     assert refused.returncode == 2
     assert refused.stderr == (
