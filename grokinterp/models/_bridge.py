@@ -51,13 +51,17 @@ class Bridge(TransformerBridge):
         return {name: parameter.detach() for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Take up weights under TransformerLens 3's names; all of them, in place."""
-        if not strict or assign or state_dict.keys() != set(self.names):
-            return super().load_state_dict(dict(state_dict), strict, assign)
+        """Take up weights under TransformerLens 3's names, in place; the masks in such files are passed over."""
+        given = [name for name in state_dict if not name.endswith((".mask", ".IGNORE"))]
+        missing = [name for name in self.names if name not in state_dict]
+        unexpected = [name for name in given if name not in self.names]
+        if assign or (strict and (missing or unexpected)):
+            raise ValueError(f"the weights need these names, in place: lacking {missing}, unknown {unexpected}")
         with torch.no_grad():
             for name, parameter in self.named_parameters():
-                parameter.copy_(state_dict[name])
-        return nn.modules.module._IncompatibleKeys([], [])
+                if name in state_dict:
+                    parameter.copy_(state_dict[name])
+        return nn.modules.module._IncompatibleKeys(missing, unexpected)
 
 
 def boot(settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Bridge:

@@ -17,7 +17,7 @@ from ._config import ModelConfig
 from ._weights import initial_weights
 
 if TYPE_CHECKING:
-    from transformer_lens.hook_points import HookedRootModule
+    from transformer_lens import HookedRootModule
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": torch.relu,
@@ -46,7 +46,8 @@ def hooked_mlp(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from transformer_lens.hook_points import HookedRootModule, HookPoint
+        from transformer_lens import HookedRootModule
+        from transformer_lens.hook_points import HookPoint
 
     values = initial_weights(config, task) if weights is None else weights
 
