@@ -52,6 +52,9 @@ def hooked_mlp(
     values = initial_weights(config, task) if weights is None else weights
 
     class Layer(torch.nn.Module):
+        W_in: torch.nn.Parameter
+        b_in: torch.nn.Parameter
+
         def __init__(self, name: str) -> None:
             super().__init__()
             for part in ("W_in", "b_in"):
@@ -65,6 +68,10 @@ def hooked_mlp(
 
     class Holder(torch.nn.Module):
         """A part of the network that has parameters, or parts, of its own."""
+
+        W_E: torch.nn.Parameter
+        W_U: torch.nn.Parameter
+        b_U: torch.nn.Parameter
 
         def __init__(self, prefix: str, *names: str, **parts: torch.nn.Module) -> None:
             super().__init__()
@@ -89,7 +96,7 @@ def hooked_mlp(
             joined = embedded.flatten(1) if config.mlp_inputs == "concatenation" else embedded.sum(dim=1)
             x = joined[:, None]
             for block in self.blocks:
-                x = block.mlp(x)
+                x = block.get_submodule("mlp")(x)
             return x @ self.unembed.W_U + self.unembed.b_U
 
     return HookedMLP().to(device)
