@@ -22,11 +22,10 @@ def finding(report: "Report") -> list[str]:
     """A headline and the sentences that support it, each with its numbers."""
     circuit = report.in_group
     explained = circuit is not None and _explains(report, circuit)
-    keys = circuit.keys if circuit else ()
     sentences = [_explained_headline(report, circuit) if circuit and explained else _headline(report, circuit)]
     if circuit and explained:
         sentences += _support(report, circuit)
-    if circuit and not keys:
+    if circuit and not circuit.keys:
         sentences.append(_why_no_keys(circuit))
     if circuit is None:
         sentences.append(

@@ -19,7 +19,7 @@ from ._weights import initial_weights
 if TYPE_CHECKING:
     from transformer_lens import HookedRootModule
 
-ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": torch.relu,
     "gelu": torch.nn.functional.gelu,
     "tanh": torch.tanh,
@@ -51,43 +51,37 @@ def hooked_mlp(
 
     values = initial_weights(config, task) if weights is None else weights
 
-    class Layer(torch.nn.Module):
+    class Part(torch.nn.Module):
+        """Holds the weights `names` of the part of the network called `prefix`."""
+
+        W_E: torch.nn.Parameter
         W_in: torch.nn.Parameter
         b_in: torch.nn.Parameter
+        W_U: torch.nn.Parameter
+        b_U: torch.nn.Parameter
 
-        def __init__(self, name: str) -> None:
+        def __init__(self, prefix: str, *names: str) -> None:
             super().__init__()
-            for part in ("W_in", "b_in"):
-                value = values[f"{name}.{part}"].clone()
-                self.register_parameter(part, torch.nn.Parameter(value, config.trains(f"{name}.{part}")))
+            for name in names:
+                full = f"{prefix}.{name}"
+                self.register_parameter(name, torch.nn.Parameter(values[full].clone(), config.trains(full)))
+
+    class Layer(Part):
+        def __init__(self, prefix: str) -> None:
+            super().__init__(prefix, "W_in", "b_in")
             self.hook_pre, self.hook_post = HookPoint(), HookPoint()
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             pre = self.hook_pre(x @ self.W_in + self.b_in)
-            return self.hook_post(ACTIVATIONS[config.act_fn](pre))
-
-    class Holder(torch.nn.Module):
-        """A part of the network that has parameters, or parts, of its own."""
-
-        W_E: torch.nn.Parameter
-        W_U: torch.nn.Parameter
-        b_U: torch.nn.Parameter
-
-        def __init__(self, prefix: str, *names: str, **parts: torch.nn.Module) -> None:
-            super().__init__()
-            for name in names:
-                value = values[f"{prefix}.{name}"].clone()
-                self.register_parameter(name, torch.nn.Parameter(value, config.trains(f"{prefix}.{name}")))
-            for name, part in parts.items():
-                self.add_module(name, part)
+            return self.hook_post(_ACTIVATIONS[config.act_fn](pre))
 
     class HookedMLP(HookedRootModule):
         def __init__(self) -> None:
             super().__init__()
-            self.embed = Holder("embed", "W_E")
-            layers = [Holder("", mlp=Layer(f"blocks.{layer}.mlp")) for layer in range(config.n_layers)]
+            self.embed = Part("embed", "W_E")
+            layers = [torch.nn.ModuleDict({"mlp": Layer(f"blocks.{layer}.mlp")}) for layer in range(config.n_layers)]
             self.blocks = torch.nn.ModuleList(layers)
-            self.unembed = Holder("unembed", "W_U", "b_U")
+            self.unembed = Part("unembed", "W_U", "b_U")
             self.hook_embed = HookPoint()
             self.setup()
 

@@ -1,4 +1,4 @@
-"""The adapter: the one module that imports transformer_lens."""
+"""The adapter to TransformerLens, 3 and (through `_bridge`) 4."""
 
 import warnings
 from collections.abc import Callable, Mapping

@@ -410,3 +410,17 @@ def test_the_model_of_a_run_without_attention_is_hooked(tmp_path):
     (tmp_path / "config_lin.json").write_text(json.dumps({"C": 7, "model_type": "A", "epoch": 50}))
     run = import_run(tmp_path / "model_lin.pt", tmp_path / "run")
     assert "blocks.0.mlp.hook_post" in run.model(50).hook_dict
+
+
+def test_a_series_of_nandas_files_has_the_split_of_its_last(tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    task, config, weights = network(TaskConfig(p=7, split_seed=2))
+    train, test = losses(task, config, weights)
+    for step, (of_train, of_test) in {100: (9.0, 9.0), 200: (train, test)}.items():
+        content = {"model": neel(weights), "train_loss": of_train, "test_loss": of_test, "epoch": step}
+        torch.save(content, folder / f"{step}.pth")
+    run = import_run(folder, tmp_path / "run")
+    assert (run.steps, run.config.task.split_seed) == ([100, 200], 2)
+    torch.save(content | {"train_loss": 9.0}, folder / "200.pth")
+    assert not import_run(folder, tmp_path / "unknown").task.split_is_known

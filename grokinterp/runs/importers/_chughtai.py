@@ -1,8 +1,6 @@
 """The released networks of Chughtai et al. 2023 (arXiv 2302.03025): folders with `cfg.json` and `model.pt`."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,7 +13,7 @@ from grokinterp.runs._snapshot import Snapshot
 from grokinterp.tasks import Task
 
 from ._foreign import read_foreign, tensors_of
-from ._layout import Asked, Found, with_zero_biases
+from ._layout import Asked, Found, read_settings, require_tensors, with_zero_biases
 
 LAYOUT = "chughtai"
 _GROUPS = {"CyclicGroup": "Z", "DihedralGroup": "D", "SymmetricGroup": "S", "AlternatingGroup": "A"}
@@ -48,7 +46,7 @@ def read_folder(folder: Path, asked: Asked) -> Found:
     for name in _FILES:
         if not (folder / name).is_file():
             raise GrokinterpError(f"{folder} holds no {name}; name a folder that holds cfg.json and model.pt")
-    settings = _settings(folder / "cfg.json")
+    settings = read_settings(folder / "cfg.json")
     if settings.get("model") not in ("Transformer", "OneLayerMLP"):
         raise GrokinterpError(
             f"{folder / 'cfg.json'}: model = {settings.get('model')!r}: needs 'Transformer' or 'OneLayerMLP'"
@@ -93,12 +91,7 @@ def read_folder(folder: Path, asked: Asked) -> Found:
 
 def _mlp(stored: Tensors, task: Task, path: Path) -> tuple[ModelConfig, Tensors]:
     """ReLU([W_x[a], W_y[b]] W) W_U, without biases."""
-    missing, unknown = sorted(_MLP - stored.keys()), sorted(stored.keys() - _MLP)
-    if missing or unknown:
-        raise GrokinterpError(
-            f"{path} lacks the tensors {missing or 'none'} and holds others, {unknown or 'none'}: needs W_x, W_y, W "
-            "and W_U of a OneLayerMLP; restore the file"
-        )
+    require_tensors(stored.keys(), _MLP, path, "W_x, W_y, W and W_U of a OneLayerMLP; restore the file")
     W_x, W_y, W, W_U = (stored[name] for name in ("W_x", "W_y", "W", "W_U"))
     if W_x.ndim != 2 or W_x.shape != W_y.shape or W.ndim != 2:
         raise GrokinterpError(
@@ -115,13 +108,3 @@ def _mlp(stored: Tensors, task: Task, path: Path) -> tuple[ModelConfig, Tensors]
     )
     weights = {"embed.W_E": torch.cat([W_x, W_y]), "blocks.0.mlp.W_in": W, "unembed.W_U": W_U}
     return model, with_zero_biases(weights, model, task, path)
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text())
-    except (ValueError, OSError):
-        raise GrokinterpError(f"{path} is no JSON; restore it from a copy") from None
-    if not isinstance(settings, dict):
-        raise GrokinterpError(f"{path}: needs keys with values; restore it from a copy")
-    return settings

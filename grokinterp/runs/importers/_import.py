@@ -74,7 +74,7 @@ def _asked(settings: Iterable[str]) -> Asked:
         if section not in said or not (equals and dot and key):
             raise GrokinterpError(f"--set {setting}: an import takes task.KEY=VALUE and model.KEY=VALUE")
         said[section][key] = parsed(value.strip())
-    return Asked(**said)
+    return Asked(said["task"], said["model"])
 
 
 def _read(source: Path, layout: str, asked: Asked) -> Found:
@@ -82,7 +82,7 @@ def _read(source: Path, layout: str, asked: Asked) -> Found:
         is_folder = source.is_dir()
     if not is_folder:
         return _read_file(source, read_foreign(source), layout, asked)
-    if layout in ("auto", _chughtai.LAYOUT) and (layout != "auto" or _chughtai.reads_folder(source)):
+    if layout == _chughtai.LAYOUT or (layout == "auto" and _chughtai.reads_folder(source)):
         return _chughtai.read_folder(source, asked)
     files = _checkpoints(source)
     if not files:
@@ -115,7 +115,7 @@ def _state(content: Any) -> Any:
 
 
 def _checkpoints(folder: Path) -> list[tuple[int, Path]]:
-    """The files of a folder that may be checkpoints, by the last number in their names; those without come last."""
+    """The files of a folder that may be checkpoints, by the last number in their names; −1 where there is none."""
     found = []
     for file in folder.iterdir():
         if file.suffix in _SUFFIXES and file.is_file():
@@ -133,7 +133,7 @@ def _read_series(source: Path, files: list[tuple[int, Path]], layout: str, asked
         raise GrokinterpError(f"{source} holds two files of step {twice} by their names; import one series at a time")
     last_step, last = numbered[-1]
     found = _read_file(last, read_foreign(last), layout, asked, last_step)
-    told = Asked(found.task.model_dump(), found.model.model_dump())
+    told = Asked(found.task.model_dump(), found.model.model_dump(), split_is_settled=True)
 
     def stored() -> Iterator[tuple[int, Tensors]]:
         for step, file in numbered:
@@ -157,10 +157,8 @@ def _described(content: Any) -> str:
 def _write(found: Found, source: Path, folder: RunFolder) -> None:
     folder.checkpoints_path.mkdir(parents=True)
     task = Task(found.task)
-    steps = []
     for step, weights in found.checkpoints():
         folder.write_checkpoint(step, weights)
-        steps.append(step)
     if found.metrics:
         write_whole(folder.metrics_path, "".join(json.dumps(row) + "\n" for row in found.metrics))
     config = RunConfig(task=found.task, model=found.model, training=found.training)

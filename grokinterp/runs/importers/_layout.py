@@ -1,6 +1,7 @@
 """What an importer makes of other people's files: an ordinary run, before it is written."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import ModelConfig
+from grokinterp.models import ModelConfig, weight_shapes
 from grokinterp.runs._config import TrainingConfig
+from grokinterp.runs._files import read_whole
 from grokinterp.runs._folder import Tensors
 from grokinterp.runs._run import checked_weights
 from grokinterp.tasks import Task, TaskConfig
@@ -17,10 +19,14 @@ from grokinterp.tasks import Task, TaskConfig
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user says of a network that its file does not: task settings by name, split seeds to try."""
+    """What the user says of a network that its file does not: task and model settings by name.
+
+    `split_is_settled`: the task's split is that of another file of the same run, and needs no recognition.
+    """
 
     task: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
+    split_is_settled: bool = False
 
     def task_config(self, **said: Any) -> TaskConfig:
         """The task as the file says it, and as the user does where both do."""
@@ -64,12 +70,8 @@ def translated(
     A tensor that is missing, left over or of another shape is an error that names it, its shape and what was expected.
     """
     sources = {part.source for part in parts.values()}
-    missing, unknown = sorted(sources - stored.keys()), sorted(stored.keys() - sources - ignored)
-    if missing or unknown:
-        raise GrokinterpError(
-            f"{path} lacks the tensors {missing or 'none'} and holds others, {unknown or 'none'}: needs {len(sources)} "
-            "tensors of this layout; name another with --layout, or restore the file"
-        )
+    needed = f"{len(sources)} tensors of this layout; name another with --layout, or restore the file"
+    require_tensors(stored.keys() - ignored, sources, path, needed)
     weights: Tensors = {}
     for name, part in parts.items():
         try:
@@ -81,10 +83,28 @@ def translated(
     return with_zero_biases(weights, config, task, path)
 
 
+def require_tensors(held: Set[str], sources: Set[str], path: Path, needed: str) -> None:
+    """Refuse a file whose tensors are not those of its layout."""
+    missing, unknown = sorted(sources - held), sorted(held - sources)
+    if missing or unknown:
+        raise GrokinterpError(
+            f"{path} lacks the tensors {missing or 'none'} and holds others, {unknown or 'none'}: needs {needed}"
+        )
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings that stand beside a network, as JSON."""
+    try:
+        settings = json.loads(read_whole(path))
+    except ValueError:
+        raise GrokinterpError(f"{path} is no JSON; restore it from a copy") from None
+    if not isinstance(settings, dict):
+        raise GrokinterpError(f"{path}: needs keys with values; restore it from a copy")
+    return settings
+
+
 def with_zero_biases(weights: Tensors, config: ModelConfig, task: Task, path: Path) -> Tensors:
     """`weights` with the biases that a layout does not have, checked against `config`."""
-    from grokinterp.models import weight_shapes
-
     shapes = weight_shapes(config, task)
     zeros = {name: torch.zeros(shape) for name, shape in shapes.items() if ".b_" in name and name not in weights}
     return checked_weights(weights | zeros, config, task, path, described_by=f"a network of {task.name}")

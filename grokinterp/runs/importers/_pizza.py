@@ -1,6 +1,5 @@
 """The Clock and the Pizza (Zhong et al. 2023, fjzzq2002/pizza): `model_<run>.pt` with `config_<run>.json` beside it."""
 
-import json
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -11,12 +10,11 @@ import torch
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs._config import TrainingConfig
-from grokinterp.runs._files import read_whole
 from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task
 
 from ._foreign import tensors_of
-from ._layout import Asked, Found, is_state_dict, translated, with_zero_biases
+from ._layout import Asked, Found, is_state_dict, read_settings, require_tensors, translated, with_zero_biases
 from ._neel import constants, is_neel, parts, sizes
 
 LAYOUT = "pizza"
@@ -93,12 +91,7 @@ def _linear(path: Path, said: Mapping[str, Any], stored: Tensors, asked: Asked) 
         raise GrokinterpError(f"{config_beside(path)}: model_type = {kind!r}: needs one of {', '.join(_KINDS)}")
     embeddings = ("embed1.weight", "embed2.weight") if kind == "X" else ("embed.weight",)
     sources = {*embeddings, *_LINEAR, *(("l2.weight", "l2.bias") if kind in "BC" else ())}
-    missing, unknown = sorted(sources - stored.keys()), sorted(stored.keys() - sources)
-    if missing or unknown:
-        raise GrokinterpError(
-            f"{path} lacks the tensors {missing or 'none'} and holds others, {unknown or 'none'}: needs those of a "
-            f"linear model of type {kind}; restore the file"
-        )
+    require_tensors(stored.keys(), sources, path, f"those of a linear model of type {kind}; restore the file")
     task = asked.task_config(
         operation="add",
         p=said.get("C", len(stored["unembed.weight"])),
@@ -146,13 +139,7 @@ def _settings(path: Path, asked: Asked) -> Mapping[str, Any]:
             f"{path} is a network of The Clock and the Pizza, whose attention rate is in {beside.name}; put that file "
             "beside it, or name --set task.p=59 --set model.attention_rate=0.0"
         )
-    try:
-        said = json.loads(read_whole(beside))
-    except ValueError:
-        raise GrokinterpError(f"{beside} is no JSON; restore it from a copy") from None
-    if not isinstance(said, dict):
-        raise GrokinterpError(f"{beside}: needs keys with values; restore it from a copy")
-    return said
+    return read_settings(beside)
 
 
 def _operation(said: Mapping[str, Any], path: Path, asked: Asked) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from grokinterp.models import FastForward, ModelConfig, hooked_network, not_covered_by_fast_forward
+from grokinterp.models import ModelConfig
 from grokinterp.runs._folder import Tensors
+from grokinterp.runs._snapshot import Snapshot
 from grokinterp.tasks import Task, TaskConfig
 
 TOLERANCE = 0.02
@@ -79,14 +80,9 @@ def without_split(config: TaskConfig) -> TaskConfig:
     return config.model_copy(update={"split_scheme": "unknown"})
 
 
-@torch.no_grad()
 def loss_of_pairs(config: TaskConfig, model: ModelConfig, weights: Tensors) -> Float[np.ndarray, " pair"]:
     """Cross-entropy of every pair over all of the network's outputs, as in training."""
     task = Task(without_split(config))
-    if not_covered_by_fast_forward(model, task):
-        logits = hooked_network(model, task, weights)(task.tokens)[:, -1]
-    else:
-        fast = FastForward(model, weights)
-        logits = fast.activations(fast.batch(*task.inputs)).logits
+    logits = Snapshot(0, task, model, weights).fast().logits
     log_p = torch.log_softmax(logits.double(), dim=-1)
     return -log_p[torch.arange(task.n_pairs), torch.from_numpy(task.answers)].numpy()
