@@ -53,8 +53,9 @@ def report_content(report: "Report") -> dict[str, Any]:
 
 
 def _in_group(circuit: Circuit) -> dict[str, Any]:
-    cyclic, names = circuit.structure.is_cyclic, circuit.structure.basis.irrep_names
-    word, plural = ("frequency", "frequencies") if cyclic else ("irrep", "irreps")
+    structure = circuit.structure
+    cyclic, names = structure.is_cyclic, structure.basis.irrep_names
+    word, plural = structure.irrep_word, structure.irrep_words
 
     def called(irrep: int) -> int | str:
         return irrep if cyclic else names[irrep]

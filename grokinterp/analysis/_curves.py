@@ -147,7 +147,7 @@ def _mean(values: np.ndarray, task: Task, data: DataSet) -> float:
 def _removed(progress: ProgressMeasures, keys: tuple[int, ...]) -> dict[str, tuple[Iterable[int], Kind]]:
     """Column → the irreps it removes, and how."""
     structure, every = progress.structure, progress.irreps
-    plural = "all_frequencies" if structure.is_cyclic else "all_irreps"
+    plural = f"all_{structure.irrep_words}"
     names = {irrep: one_excluded(structure, irrep) for irrep in keys}
     return {
         "excluded_loss": (keys, "2d"),

@@ -40,7 +40,8 @@ def finding(report: "Report") -> list[str]:
 
 
 def _why_no_keys(circuit: "Circuit") -> str:
-    control, word, plural = circuit.found.control, circuit.structure.irrep_word, _plural(circuit)
+    control, structure = circuit.found.control, circuit.structure
+    word, plural = structure.irrep_word, structure.irrep_words
     explained = percent(circuit.logits.variance_explained_by_all)
     if control.above_chance:
         named = listed([circuit.structure.basis.irrep_names[irrep] for irrep in control.above_chance])
@@ -72,14 +73,10 @@ def _unseen_accuracy(final: dict[str, int | float]) -> float:
     return final["all_accuracy"] if math.isnan(final["test_accuracy"]) else final["test_accuracy"]
 
 
-def _plural(circuit: "Circuit") -> str:
-    return "frequencies" if circuit.structure.is_cyclic else "irreps"
-
-
 def _explained_headline(report: "Report", circuit: "Circuit") -> str:
-    task, keys = report.run.task, circuit.key_titles
-    named = f"key {circuit.structure.irrep_word if len(keys) == 1 else _plural(circuit)} {listed(keys)} of {task.name}"
-    where = f"on {counted(len(keys), 'circle')}" if circuit.structure.is_cyclic else f"in {counted(len(keys), 'irrep')}"
+    task, structure, keys = report.run.task, circuit.structure, circuit.key_titles
+    named = f"key {structure.irrep_word if len(keys) == 1 else structure.irrep_words} {listed(keys)} of {task.name}"
+    where = f"on {counted(len(keys), 'circle')}" if structure.is_cyclic else f"in {counted(len(keys), 'irrep')}"
     return f"This network {task.verb} {where}: {named}."
 
 
@@ -129,9 +126,10 @@ def _support(report: "Report", circuit: "Circuit") -> list[str]:
     clustered = sum(len(members) for members in circuit.neurons.clusters().values())
     sentences = [
         _what_the_logits_are(circuit),
-        f"Kept alone, these {_plural(circuit)} give a loss of {number(final['restricted_loss'])} on all pairs{inside} "
-        f"(the whole network: {number(whole)}). Without them the loss{where} is {number(final['excluded_loss'])} "
-        f"instead of {number(before)}; a uniform guess has {math.log(report.run.task.n_answers):.2f}.",
+        f"Kept alone, these {structure.irrep_words} give a loss of {number(final['restricted_loss'])} on all "
+        f"pairs{inside} (the whole network: {number(whole)}). Without them the loss{where} is "
+        f"{number(final['excluded_loss'])} instead of {number(before)}; "
+        f"a uniform guess has {math.log(report.run.task.n_answers):.2f}.",
         f"{clustered} of {neurons} neurons compute with a single {structure.irrep_word} (≥ 85 % of their variance).",
     ]
     if circuit.cosets:

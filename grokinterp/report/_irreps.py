@@ -7,7 +7,7 @@ from jaxtyping import Float
 from grokinterp.analysis import Circuit, Report, Spectrum
 from grokinterp.wording import number, percent
 
-from ._keys import irrep_axis, irrep_colours, irrep_name, irrep_range, plural, shown_keys, shown_note
+from ._keys import irrep_axis, irrep_colours, irrep_name, irrep_range, shown_keys, shown_note
 from ._series import crop_note, cropped
 from ._style import (
     DIVERGING,
@@ -64,7 +64,7 @@ def layers_figure(report: Report) -> go.Figure:
         axis = {"domain": [bottom, bottom + 0.7 * height], "tickformat": ".2~p", "rangemode": "tozero", "nticks": 4}
         figure.update_layout({y: axis})
         figure.add_annotation(
-            text=f"{name}: key {plural(structure)} {percent(float(shares[keys].sum()))}" if keys else name,
+            text=f"{name}: key {structure.irrep_words} {percent(float(shares[keys].sum()))}" if keys else name,
             xref="x domain",
             yref=f"{y.replace('axis', '')} domain",
             x=0,

@@ -38,12 +38,8 @@ def shown_note(report: Report) -> str:
     shown, keys = shown_keys(report), report.in_group.keys if report.in_group else ()
     if len(shown) == len(keys):
         return ""
-    what = plural(report.circuit.structure)
+    what = report.circuit.structure.irrep_words
     return f"Of {len(keys)} key {what}, the {len(shown)} strongest in W_L have a colour of their own."
-
-
-def plural(structure: Structure) -> str:
-    return "frequencies" if structure.is_cyclic else "irreps"
 
 
 def irrep_name(structure: Structure, irrep: int) -> str:
@@ -84,6 +80,6 @@ def key_names_above(report: Report, heights: dict[int, float], **placed: str) ->
         hoverinfo="skip",
         showlegend=False,
         cliponaxis=False,
-        name=f"key {plural(structure)}",
+        name=f"key {structure.irrep_words}",
         **placed,
     )

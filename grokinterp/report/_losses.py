@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from grokinterp.analysis import Report, one_excluded
 
-from ._keys import called, key_colours, plural, shown_note
+from ._keys import called, key_colours, shown_note
 from ._series import is_thinned, line, series
 from ._style import MEASURE_COLOURS, adapt, logarithmic, new_figure, share_steps
 
@@ -34,7 +34,7 @@ def progress_figure(report: Report) -> go.Figure:
     Nanda et al. 2023, Figure 7, for frequencies. The losses are over the answers.
     """
     measures, structure = report.curves.measures, report.circuit.structure
-    what = plural(structure)
+    what = structure.irrep_words
     together = {
         "train_loss": "train",
         "test_loss": "test",

@@ -12,7 +12,6 @@ from grokinterp.wording import number, percent
 
 from ._entry import PageFigure
 from ._figures import page_figures
-from ._keys import plural
 from ._tables import chance, keys_table, losses_table, rules_table
 
 
@@ -35,7 +34,7 @@ def render_page(report: Report) -> str:
             answers=report.run.task.n_answers,
             losses=losses_table(report),
             rules=rules_table(report),
-            plural=plural(report.in_group.structure) if report.in_group else "",
+            plural=report.in_group.structure.irrep_words if report.in_group else "",
             keys=keys_table(report),
             chance=chance(report),
             figures=[

@@ -7,7 +7,7 @@ from typing import Any
 from grokinterp.analysis import Report, one_excluded
 from grokinterp.wording import number, percent
 
-from ._keys import key_colours, plural
+from ._keys import key_colours
 
 MOST_LISTED = 16
 _RULES = {
@@ -48,7 +48,7 @@ def losses_table(report: Report) -> list[tuple[str, float | None, float | None]]
     ]
     if circuit:
         train = "train pairs" if report.run.task.split_is_known else "all pairs"
-        word, words, some = circuit.structure.irrep_word, plural(circuit.structure), ""
+        word, words, some = circuit.structure.irrep_word, circuit.structure.irrep_words, ""
         if "all_loss_in_group" in final:
             some = " in the group"
             rows += [
@@ -99,7 +99,7 @@ def chance(report: Report) -> str:
     if circuit is None:
         return ""
     control, structure = circuit.found.control, circuit.structure
-    words = plural(structure)
+    words = structure.irrep_words
     sentences = []
     if math.isfinite(control.share):
         sentences.append(
@@ -130,7 +130,7 @@ def keys_table(report: Report) -> Keys | None:
     )
     return Keys(
         word=structure.irrep_word,
-        plural=plural(structure),
+        plural=structure.irrep_words,
         of=len(circuit.keys),
         unclustered=len(neurons.unclustered()),
         neurons=len(neurons.irrep),

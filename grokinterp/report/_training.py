@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from grokinterp.analysis import Report
 
-from ._keys import TICKS_UP, irrep_axis, key_colours, plural, shown_note
+from ._keys import TICKS_UP, irrep_axis, key_colours, shown_note
 from ._series import every_so_many, line
 from ._style import MATRIX_COLOURS, OTHER, SEQUENTIAL, adapt, label, new_figure, share_steps
 
@@ -19,7 +19,7 @@ def irreps_over_training_figure(report: Report) -> go.Figure:
     3 and 5, show at the end; Chughtai et al. 2023 follow the logit similarity of irreps, the share's root.
     """
     curves, colours, structure = report.curves, key_colours(report), report.circuit.structure
-    title = f"{plural(structure).capitalize()} over training"
+    title = f"{structure.irrep_words.capitalize()} over training"
     figure = new_figure(title, note=shown_note(report), height=620, narrow_height=560)
     chosen = every_so_many(len(curves.measures))
     steps = curves.measures["step"].to_numpy()[chosen].astype("int32")
@@ -58,7 +58,7 @@ def irreps_over_training_figure(report: Report) -> go.Figure:
                 yaxis=axis,
                 mode="markers",
                 marker={"symbol": "triangle-left", "size": 9, "color": list(colours.values())},
-                name=f"key {plural(structure)}",
+                name=f"key {structure.irrep_words}",
                 showlegend=False,
                 cliponaxis=False,
                 hovertemplate=f"key {structure.irrep_word} %{{y}}<extra></extra>",

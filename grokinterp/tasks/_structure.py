@@ -48,6 +48,11 @@ class Structure:
         return "frequency" if self.is_cyclic else "irrep"
 
     @property
+    def irrep_words(self) -> str:
+        """The plural of `irrep_word`."""
+        return "frequencies" if self.is_cyclic else "irreps"
+
+    @property
     def combination(self) -> str:
         """How a reader writes the element of the answer: `a − b`, `log a + log b`, or `answer` if it is no product."""
         if not self.is_product:
