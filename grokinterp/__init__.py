@@ -40,7 +40,7 @@ _WHERE = {
     "train": "training",
     "write_report": "report",
 }
-_ROOMS = ("analysis", "errors", "fourier", "models", "report", "runs", "tasks", "training")
+_ROOMS = ("analysis", "errors", "fourier", "models", "report", "runs", "tasks", "training", "verdict")
 
 
 def __getattr__(name: str) -> Any:
