@@ -1,1 +1,10 @@
 """Floor 7: which algorithm a network uses, with the evidence for and against it, controls and a guarantee."""
+
+from ._circles import PrincipalCircles as PrincipalCircles
+from ._circles import frequency_circularity as frequency_circularity
+from ._circles import isolate_circle as isolate_circle
+from ._circles import principal_circles as principal_circles
+from ._sufficiency import KeyStructure as KeyStructure
+from ._sufficiency import Replacement as Replacement
+from ._sufficiency import key_structure as key_structure
+from ._sufficiency import replacements as replacements

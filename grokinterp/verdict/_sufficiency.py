@@ -1,0 +1,267 @@
+"""Is the circuit enough? Parts of the network give way to what they ideally are, and the loss says what that costs.
+
+Nanda et al. 2023 (arXiv 2301.05217), §4.4 and appendix: if replacing a part by its idealisation leaves the loss, or
+lowers it, nothing else in that part was needed. For Z_p the idealisations are functions of the key frequencies; for any
+finite group those of the key irreps ρ, with ρ_ij in the place of cos w_k and sin w_k, and χ_ρ(ab·c⁻¹) in that of
+cos(w_k(a + b − c)). All losses are over all pairs of the group, train and test, in float64.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from grokinterp.analysis import Places, ProgressMeasures, decompose_logits, logit_map, neuron_irreps
+from grokinterp.fourier import FourierBasis, GroupBasis
+from grokinterp.runs import Snapshot
+from grokinterp.training import accuracy, cross_entropy
+
+from ._circles import frequency_circularity, require_keys
+
+# Pairs per pass where the network itself carries changed neurons on.
+CHUNK = 2048
+
+Part = Literal[
+    "characters",
+    "answer_functions",
+    "blocks",
+    "polynomials",
+    "W_L_directions",
+    "W_L_null_space",
+    "embedding_keys",
+    "embedding_without_keys",
+]
+Logits = Float[np.ndarray, "pair answer"]
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A network with one part replaced; see `replacements` for the parts.
+
+    - `loss`, `accuracy`: over all pairs, with the part replaced; `baseline`: the loss of the whole network.
+    - `variance_explained`: 1 − ‖L̃' − L̃‖² / ‖L̃‖², for the logits L' of the replaced network, L̃ = L − mean over c (the
+      softmax ignores that mean). For `characters`, `answer_functions` and `blocks`, where L̃' is a projection of L̃, it
+      is a share; the mean over the pairs, which the last two keep, is in it (nearly all of an untrained network). For
+      the others it can be below 0. None if L̃ = 0.
+    """
+
+    name: Part
+    loss: float
+    accuracy: float
+    variance_explained: float | None
+    baseline: float
+
+    @property
+    def change(self) -> float:
+        """loss / baseline − 1: −0.5 where the replacement halves the loss.
+
+        >>> Replacement("blocks", 1e-7, 1.0, 0.95, baseline=2e-7).change
+        -0.5
+        """
+        return self.loss / self.baseline - 1 if self.baseline else float("nan")
+
+
+def replacements(snapshot: Snapshot, keys: Sequence[int]) -> tuple[Replacement, ...]:
+    """Replace each part in turn, K = `keys`, everything else as it is. L are the logits, H the last MLP's activations.
+
+    - `characters`: L ← Σ_K α_ρ χ_ρ(answer · c⁻¹) / χ_ρ(1), α by ordinary least squares (`decompose_logits`); for Z_p
+      Σ_k α_k cos(w_k(a + b − c)). Answers outside the group keep their logits, less the mean of the others.
+    - `answer_functions`: L ← mean + Σ_K P_ρ L, for Z_p cos and sin of w_k(a + b): restricted loss, `ProgressMeasures`.
+    - `blocks`: for every c, L ← its projection on {1, ρ_ij(a)} × {1, ρ_ij(b)} for all ρ in K; for Z_p the constant and
+      8 components per frequency.
+    - `polynomials`: every clustered neuron (`neuron_irreps`, .85) ← its projection on the same block of its own irrep,
+      in K or not; for Z_p a polynomial of degree 2 in cos, sin of w_k a and w_k b. Other neurons stay.
+    - `W_L_directions`: H ← H Q Qᵀ, Q an orthonormal basis of the directions F_ρ W_L in neuron space, for Z_p u_k, v_k.
+    - `W_L_null_space`: H ← H − H Q Qᵀ. Both together are the network and the network without MLP. Rows of W_L at other
+      frequencies are no control: where W_L has no more than the key directions, those lie in the same space.
+    - `embedding_keys`: W_E ← its projection on the constant and K. `=` and symbols outside the group stay.
+    - `embedding_without_keys`: W_E less its projection on K.
+
+    Pairs that have no place in the group, such as products with zero, take no part. The neurons' changes are carried to
+    the logits by W_L, or in a network with LayerNorm, which is not linear, by the network itself (float32).
+
+    **Raises** `GrokinterpError` for a task without a group, and for keys that its group does not have.
+
+    >>> from grokinterp.models import ModelConfig, initial_weights
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> task, config = Task(TaskConfig(p=5)), ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=16)
+    >>> snapshot = Snapshot(0, task, config, initial_weights(config, task))
+    >>> found = {part.name: part for part in replacements(snapshot, (1, 2))}
+    >>> abs(found["embedding_keys"].change) < 1e-6  # All frequencies of Z_5 are keys.
+    True
+    """
+    parts = _Parts.of(snapshot, keys)
+    return tuple(parts.judged(name, logits) for name, logits in parts.replaced())
+
+
+@dataclass(frozen=True)
+class KeyStructure:
+    """How near the weights come to the ideal structure at the keys, in numbers.
+
+    - `rank`: of the key rows of W_L: for Z_p two per frequency. `residual_fraction`: ‖W_L − key rows‖_F / ‖W_L‖_F.
+    - `variance_explained`: key → for every direction of W_L at that key, the share of the variance of its reading of
+      the neurons that is the direction's own function of the answer: for Z_p u_k·h by cos w_k(a + b), v_k·h by sin.
+    - `circularity`: key → how round the embeddings' ellipse is, see `frequency_circularity`.
+    """
+
+    rank: int
+    residual_fraction: float
+    variance_explained: dict[int, list[float]]
+    circularity: dict[int, float]
+
+
+def key_structure(snapshot: Snapshot, keys: Sequence[int]) -> KeyStructure:
+    """Take the numbers of `logit_map` (Nanda et al. 2023, §4.2), and the embeddings' circles beside them.
+
+    >>> from grokinterp.models import ModelConfig, initial_weights
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> task, config = Task(TaskConfig(p=5)), ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=16)
+    >>> found = key_structure(Snapshot(0, task, config, initial_weights(config, task)), (1, 2))
+    >>> found.rank, found.residual_fraction < 0.5, list(found.circularity)
+    (4, True, [1, 2])
+    """
+    chosen = require_keys(keys, Places.of(snapshot.task).structure)
+    found = logit_map(snapshot, chosen, {})
+    circularity = frequency_circularity(snapshot, chosen)
+    return KeyStructure(found.rank, found.residual_fraction, found.variance_explained, circularity)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """A network on the pairs of the group, row g·n + h, with what the replacements of its parts need."""
+
+    snapshot: Snapshot
+    places: Places
+    keys: tuple[int, ...]
+    pairs: Int[np.ndarray, " pair"]
+    logits: Logits
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, keys: Sequence[int]) -> "_Parts":
+        places = Places.of(snapshot.task)
+        pairs = places.grid.reshape(-1)
+        logits = snapshot.logits[pairs].astype(np.float64)
+        return cls(snapshot, places, require_keys(keys, places.structure), pairs, logits)
+
+    @property
+    def basis(self) -> FourierBasis | GroupBasis:
+        return self.places.structure.basis
+
+    @cached_property
+    def neurons(self) -> Float[np.ndarray, "pair d_mlp"]:
+        return self.snapshot.neurons[self.pairs].astype(np.float64)
+
+    @cached_property
+    def baseline(self) -> float:
+        return self.loss(self.logits)
+
+    @cached_property
+    def variance(self) -> float:
+        return float((_centred(self.logits) ** 2).sum())
+
+    @cached_property
+    def answers(self) -> Int[torch.Tensor, " pair"]:
+        return torch.from_numpy(self.snapshot.task.answers[self.pairs])
+
+    def loss(self, logits: Logits) -> float:
+        return cross_entropy(torch.from_numpy(logits), self.answers).item()
+
+    def judged(self, name: Part, logits: Logits) -> Replacement:
+        missed = float((_centred(logits - self.logits) ** 2).sum())
+        return Replacement(
+            name=name,
+            loss=self.loss(logits),
+            accuracy=accuracy(torch.from_numpy(logits), self.answers),
+            variance_explained=1 - missed / self.variance if self.variance else None,
+            baseline=self.baseline,
+        )
+
+    def replaced(self) -> Iterator[tuple[Part, Logits]]:
+        """The logits with each part replaced, one at a time."""
+        element = self.places.element[self.pairs]
+        yield "characters", self.characters()
+        yield "answer_functions", ProgressMeasures.of(self.snapshot).kept(self.keys)[element]
+        yield "blocks", self.block_projection(self.logits, self.keys)
+        yield "polynomials", self.with_neurons(self.polynomials())
+        read = self.neurons @ self.key_directions
+        yield "W_L_directions", self.with_neurons(read @ self.key_directions.T)
+        yield "W_L_null_space", self.with_neurons(self.neurons - read @ self.key_directions.T)
+        yield "embedding_keys", self.with_embedding((0, *self.keys))
+        others = set(range(len(self.basis.irrep_names))) - set(self.keys)
+        yield "embedding_without_keys", self.with_embedding(sorted(others))
+
+    def characters(self) -> Logits:
+        structure = self.places.structure
+        amplitudes = decompose_logits(self.snapshot.logits, self.places, self.keys).amplitudes[list(self.keys)]
+        characters = self.basis.characters[list(self.keys)]
+        profile = amplitudes @ (characters / characters[:, [structure.group.identity]])
+        logits = self.logits - self.logits[:, structure.outputs].mean(axis=1, keepdims=True)
+        logits[:, structure.outputs] = profile[structure.quotients][self.places.element[self.pairs]]
+        return logits
+
+    def block_projection(
+        self, values: Float[np.ndarray, "pair column"], irreps: Sequence[int]
+    ) -> Float[np.ndarray, "pair column"]:
+        """Every column on the constant and the block {1, ρ_ij(a)} × {1, ρ_ij(b)} of each irrep."""
+        grid = values.reshape(self.basis.n, self.basis.n, -1)
+        kept = np.broadcast_to(grid.mean(axis=(0, 1)), grid.shape).copy()
+        for irrep in irreps:
+            rows = self.basis.matrix[[0, *self.basis.rows(irrep)]]
+            coefficients = np.tensordot(rows, np.tensordot(rows, grid, (1, 0)), (1, 1))  # row of b, row of a, column
+            coefficients[0, 0] = 0.0  # The constant is there already.
+            kept += np.tensordot(rows, np.tensordot(rows, coefficients, (0, 0)), (0, 1))
+        return kept.reshape(values.shape)
+
+    def polynomials(self) -> Float[np.ndarray, "pair d_mlp"]:
+        neurons = self.neurons.copy()
+        for irrep, cluster in neuron_irreps(self.snapshot).clusters().items():
+            neurons[:, cluster] = self.block_projection(neurons[:, cluster], (irrep,))
+        return neurons
+
+    @cached_property
+    def key_directions(self) -> Float[np.ndarray, "d_mlp rank"]:
+        """An orthonormal basis of the directions in neuron space that the key rows of W_L read."""
+        W_L = self.snapshot.W_L[self.places.structure.outputs]
+        rows = [row for key in self.keys for row in self.basis.rows(key)]
+        # Not QR, which has an arbitrary direction for one that W_L lacks.
+        _, values, directions = np.linalg.svd(self.basis.transform(W_L, axis=0)[rows], full_matrices=False)
+        return directions[values > np.finfo(np.float32).eps * np.linalg.norm(W_L)].T
+
+    def with_neurons(self, neurons: Float[np.ndarray, "pair d_mlp"]) -> Logits:
+        """The logits with these activations of the last MLP in the place of its own; the skip connection stays."""
+        if self.snapshot.config.normalization == "none":
+            return self.logits + (neurons - self.neurons) @ self.snapshot.W_L.T
+        replaced = torch.from_numpy(neurons).float()
+        tokens, hook = self.snapshot.task.tokens[self.pairs], f"{self.snapshot.last_block}.mlp.hook_post"
+        logits = []
+        for chunk in torch.arange(len(tokens)).split(CHUNK):
+
+            def put(value: torch.Tensor, hook: object, chunk: torch.Tensor = chunk) -> torch.Tensor:  # noqa: ARG001
+                value[:, -1] = replaced[chunk]
+                return value
+
+            with torch.no_grad():
+                logits.append(self.snapshot.model.run_with_hooks(tokens[chunk], fwd_hooks=[(hook, put)])[:, -1])
+        return torch.cat(logits)[:, : self.snapshot.task.n_answers].double().numpy()
+
+    def with_embedding(self, irreps: Sequence[int]) -> Logits:
+        """The logits with the group's embeddings projected on `irreps`, of a and of b."""
+        task, structure = self.snapshot.task, self.places.structure
+        W_E = self.snapshot.weights["embed.W_E"].clone()
+        tokens = [structure.inputs_a]
+        if task.config.own_tokens_for_b:
+            tokens.append(structure.inputs_b + task.n_symbols)
+        # One embedding for both, b in the order of its inverses or not: an irrep's functions are the same either way.
+        for symbols in tokens:
+            projected = self.basis.project(self.snapshot.weight("embed.W_E")[symbols], irreps, axis=0)
+            W_E[torch.from_numpy(symbols)] = torch.from_numpy(projected).to(W_E.dtype)
+        replaced = replace(self.snapshot, weights={**self.snapshot.weights, "embed.W_E": W_E})
+        return replaced.logits[self.pairs].astype(np.float64)
+
+
+def _centred(logits: Logits) -> Logits:
+    return logits - logits.mean(axis=1, keepdims=True)
