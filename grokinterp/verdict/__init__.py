@@ -4,6 +4,10 @@ from ._circles import PrincipalCircles as PrincipalCircles
 from ._circles import frequency_circularity as frequency_circularity
 from ._circles import isolate_circle as isolate_circle
 from ._circles import principal_circles as principal_circles
+from ._probe_path import ProbePath as ProbePath
+from ._probe_path import probe_path as probe_path
+from ._probes import SparseProbes as SparseProbes
+from ._probes import sparse_probes as sparse_probes
 from ._sufficiency import KeyStructure as KeyStructure
 from ._sufficiency import Replacement as Replacement
 from ._sufficiency import key_structure as key_structure
