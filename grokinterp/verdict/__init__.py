@@ -3,6 +3,9 @@
 from ._ablations import Ablation as Ablation
 from ._ablations import ablate_frequencies as ablate_frequencies
 from ._ablations import ablate_parts as ablate_parts
+from ._certificate import Certificate as Certificate
+from ._certificate import Proof as Proof
+from ._certificate import certify as certify
 from ._circles import PrincipalCircles as PrincipalCircles
 from ._circles import frequency_circularity as frequency_circularity
 from ._circles import isolate_circle as isolate_circle
