@@ -12,16 +12,7 @@ from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources.native import NativeAttention
 
-# Last part of a name in TransformerLens 3 → the component of TransformerLens 4 that holds it, and its attribute there.
-_PLACES = {
-    **{name: ("", "weight") for name in ("W_E", "W_pos", "w")},
-    "b": ("", "bias"),
-    **{f"{kind}_{x}": (x.lower(), kind) for x in "QKVO" for kind in "Wb"},
-    **{f"{kind}_{x}": (x, kind) for x in ("in", "out") for kind in "Wb"},
-    **{f"{kind}_U": ("", kind) for kind in "Wb"},
-}
-# The order of a weight's axes when its layer joins them to the two of a matrix.
-_ORDERS = {"W_Q": (0, 2, 1), "W_K": (0, 2, 1), "W_V": (0, 2, 1), "W_O": (2, 0, 1)}
+from ._layouts import name_in_4, order_in_4
 
 
 class Bridge(TransformerBridge):
@@ -77,8 +68,9 @@ def boot(settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> 
             layer.__class__ = _Linear
             delattr(layer, {"W": "weight", "b": "bias"}[attribute])
             setattr(layer, attribute, nn.Parameter(torch.zeros(shape)))
-            if attribute == "W":
-                layer.order = _ORDERS.get(name.rpartition(".")[2], (1, 0))
+            order = order_in_4(name)
+            if order is not None:
+                layer.order = order
     for block in model.blocks:
         attention = block.attn.original_component
         attention.__class__ = _Attention
@@ -129,6 +121,8 @@ class _Linear(nn.Linear):
 
 
 def _place(model: TransformerBridge, name: str) -> tuple[Any, str]:
-    path, _, last = name.rpartition(".")
-    component, attribute = _PLACES[last]
-    return model.get_submodule(f"{path}.{component}" if component else path).original_component, attribute
+    """The module that holds a parameter, and its attribute there: in linear layers `W` and `b`, which are ours."""
+    path, _, theirs = name_in_4(name).rpartition(".")
+    is_linear = order_in_4(name) is not None or name.rpartition(".")[2].startswith("b_")
+    attribute = {"weight": "W", "bias": "b"}[theirs] if is_linear else theirs
+    return model.get_submodule(path).original_component, attribute

@@ -1,6 +1,7 @@
 """The released networks of Chughtai et al. 2023 (arXiv 2302.03025): folders with `cfg.json` and `model.pt`."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,6 +13,7 @@ from grokinterp.runs._run import checked_weights
 from grokinterp.runs._snapshot import Snapshot
 from grokinterp.tasks import Task
 
+from ._content import whole_number
 from ._foreign import read_foreign, tensors_of
 from ._layout import Asked, Found, read_settings, require_tensors, with_zero_biases
 
@@ -52,7 +54,7 @@ def read_folder(folder: Path, asked: Asked) -> Found:
             f"{folder / 'cfg.json'}: model = {settings.get('model')!r}: needs 'Transformer' or 'OneLayerMLP'"
         )
     is_mlp = settings["model"] == "OneLayerMLP"
-    if settings.get("group") not in _GROUPS:
+    if not isinstance(settings.get("group"), str) or settings["group"] not in _GROUPS:
         raise GrokinterpError(
             f"{folder / 'cfg.json'}: group = {settings.get('group')!r}: needs one of {', '.join(_GROUPS)}"
         )
@@ -70,23 +72,40 @@ def read_folder(folder: Path, asked: Asked) -> Found:
         )
     except KeyError as missing:
         raise GrokinterpError(f"{folder / 'cfg.json'} lacks {missing}; restore it from a copy") from None
+    note = f"The split is torch.randperm at the seed of cfg.json, {task.split_seed}."
+    if task.split_seed == 0:
+        # Their code reads seed 0 as no seed, and takes the pairs in their order.
+        first = tuple(range(int(task.train_fraction * Task(task).n_pairs)))
+        task = task.model_copy(update={"split_scheme": "listed", "train_pairs": first})
+        note = (
+            "The train pairs are the first ones, since the released code does not shuffle at seed 0, that of cfg.json."
+        )
     path = folder / "model.pt"
     stored = tensors_of(read_foreign(path), path)
     if is_mlp:
         model, weights = _mlp(stored, Task(task), path)
     else:
-        model = ModelConfig(outputs="answers", biases="none")
+        model = ModelConfig(**_sizes(stored), outputs="answers", biases="none")
         kept = {name: tensor for name, tensor in stored.items() if name not in _NO_WEIGHTS}
         weights = checked_weights(kept, model, Task(task), path, described_by="cfg.json")
-    steps = int(settings.get("num_epochs", 0))
+    steps = whole_number(settings, "num_epochs", folder / "cfg.json") or 0
     return Found(
         layout=LAYOUT,
         task=task,
         model=model,
         training=TrainingConfig(steps=max(steps, 1), warmup_steps=0),
         checkpoints=lambda: iter([(steps, weights)]),
-        notes=(f"The split is torch.randperm at the seed of cfg.json, {task.split_seed}.",),
+        notes=(note,),
     )
+
+
+def _sizes(stored: Tensors) -> dict[str, Any]:
+    """The widths that the tensors tell: cfg.json does not, and the released networks all have those of the paper."""
+    W_Q, W_in = stored.get("blocks.0.attn.W_Q"), stored.get("blocks.0.mlp.W_in")
+    if W_Q is None or W_in is None or W_Q.ndim != 3 or W_in.ndim != 2:
+        return {}  # The check of all names and shapes says what is wrong.
+    heads, d_model, d_head = W_Q.shape
+    return {"n_heads": heads, "d_model": d_model, "d_head": d_head, "d_mlp": W_in.shape[1]}
 
 
 def _mlp(stored: Tensors, task: Task, path: Path) -> tuple[ModelConfig, Tensors]:

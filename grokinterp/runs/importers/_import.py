@@ -18,8 +18,9 @@ from grokinterp.runs._run import Run, load_run
 from grokinterp.tasks import Task
 
 from . import _chughtai, _nanda, _pizza, _transformer_lens
+from ._content import described
 from ._foreign import read_foreign
-from ._layout import Asked, Found
+from ._layout import Asked, Found, is_state_dict
 
 LAYOUTS = (_nanda.LAYOUT, _transformer_lens.DEMO, _chughtai.LAYOUT, _pizza.LAYOUT, _transformer_lens.LAYOUT)
 _SUFFIXES = (".pt", ".pth", ".safetensors")
@@ -50,7 +51,13 @@ def import_run(source: str | Path, out: str | Path, *, layout: str = "auto", set
     source, out = Path(source), Path(out)
     if layout != "auto" and layout not in LAYOUTS:
         raise GrokinterpError(f"layout {layout!r}: unknown; choose auto or one of {', '.join(LAYOUTS)}")
-    found = _read(source, layout, _asked(settings))
+    asked = _asked(settings)
+    try:
+        found = _read(source, layout, asked)
+    except GrokinterpError as error:
+        # A setting that cannot be is the file's as often as the user's.
+        named = str(error).startswith(("task.", "model.", "training."))
+        raise (GrokinterpError(f"{source}: {error}") if named else error) from None
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise GrokinterpError(f"{out} already holds something; choose another folder to import into")
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -81,36 +88,50 @@ def _read(source: Path, layout: str, asked: Asked) -> Found:
     with refusals_explained(source, "read"):
         is_folder = source.is_dir()
     if not is_folder:
+        if layout in ("auto", _chughtai.LAYOUT) and source.name == "model.pt" and _chughtai.reads_folder(source.parent):
+            return _chughtai.read_folder(source.parent, asked)
         return _read_file(source, read_foreign(source), layout, asked)
     if layout == _chughtai.LAYOUT or (layout == "auto" and _chughtai.reads_folder(source)):
         return _chughtai.read_folder(source, asked)
     files = _checkpoints(source)
     if not files:
         raise GrokinterpError(f"{source} holds no file that ends in {', '.join(_SUFFIXES)}; looked for {_LOOKED_FOR}")
+    if layout in ("auto", _pizza.LAYOUT) and len(networks := _pizza.files_with_settings(source)) > 1:
+        raise GrokinterpError(
+            f"{source} holds {len(networks)} networks with settings of their own, no checkpoints of one run; import "
+            f"one file at a time, such as {networks[0].name}"
+        )
+    numbered = [(step, file) for step, file in files if step >= 0] or files[-1:]
     names = {file.stem for _, file in files}
     if layout in ("auto", _nanda.LAYOUT) and names & {"init", "final"}:
         return _nanda.read_folder(source, asked)
-    return _read_series(source, files, layout, asked)
+    if len(numbered) == 1:
+        ((step, file),) = numbered
+        return _read_file(file, read_foreign(file), layout, asked, max(step, 0))
+    return _read_series(source, numbered, layout, asked)
 
 
 def _read_file(path: Path, content: Any, layout: str, asked: Asked, step: int | None = None) -> Found:
-    if layout == _pizza.LAYOUT or (layout == "auto" and _pizza.reads(path, content)):
+    named = layout == _pizza.LAYOUT and is_state_dict(content)
+    if named or (layout == "auto" and _pizza.reads(path, content)):
         return _pizza.read_file(path, content, asked)
-    if layout == _nanda.LAYOUT or (layout == "auto" and _nanda.reads(content)):
+    if layout in ("auto", _nanda.LAYOUT) and _nanda.reads(content):
         return _nanda.read_file(path, content, asked)
-    if layout == _transformer_lens.DEMO or (layout == "auto" and _transformer_lens.reads_demo(content)):
+    if layout in ("auto", _transformer_lens.DEMO) and _transformer_lens.reads_demo(content):
         return _transformer_lens.read_demo(path, content, asked)
-    if layout == _transformer_lens.LAYOUT or (layout == "auto" and _transformer_lens.reads(_state(content))):
+    if layout in ("auto", _transformer_lens.LAYOUT) and _transformer_lens.reads(_state(content)):
         return _transformer_lens.read_file(path, _state(content), asked, step or 0)
-    raise GrokinterpError(f"{path} is of no layout known: it holds {_described(content)}; looked for {_LOOKED_FOR}")
+    known = "no layout known" if layout == "auto" else f"another layout than {layout}, or of none known"
+    raise GrokinterpError(f"{path} is of {known}: it holds {described(content)}; looked for {_LOOKED_FOR}")
 
 
 def _state(content: Any) -> Any:
     """A state dict, also where it stands under a name of its own, as trainers like to write it."""
     if isinstance(content, dict):
-        for name in ("model", "state_dict", "model_state_dict"):
-            if isinstance(content.get(name), dict):
-                return content[name]
+        states = {name: value for name, value in content.items() if is_state_dict(value)}
+        for name in ("model", "state_dict", "model_state_dict", *(states if len(states) == 1 else ())):
+            if name in states:
+                return states[name]
     return content
 
 
@@ -124,9 +145,8 @@ def _checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def _read_series(source: Path, files: list[tuple[int, Path]], layout: str, asked: Asked) -> Found:
+def _read_series(source: Path, numbered: list[tuple[int, Path]], layout: str, asked: Asked) -> Found:
     """A folder of one checkpoint per file: its task and model are those of the last, its steps those of the names."""
-    numbered = [(step, file) for step, file in files if step >= 0] or [(0, files[-1][1])]
     steps = [step for step, _ in numbered]
     if len(set(steps)) != len(steps):
         twice = next(step for step in steps if steps.count(step) > 1)
@@ -143,15 +163,6 @@ def _read_series(source: Path, files: list[tuple[int, Path]], layout: str, asked
 
     training = found.training.model_copy(update={"steps": max(last_step, 1)})
     return Found(found.layout, found.task, found.model, training, stored, found.metrics, found.notes)
-
-
-def _described(content: Any) -> str:
-    if isinstance(content, dict):
-        names = [str(name) for name in content]
-        return f"a dictionary with {', '.join(names[:6])}{f' and {len(names) - 6} more' if len(names) > 6 else ''}"
-    if isinstance(content, list | tuple):
-        return f"a list of {len(content)}"
-    return f"a {type(content).__name__}"
 
 
 def _write(found: Found, source: Path, folder: RunFolder) -> None:

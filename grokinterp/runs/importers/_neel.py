@@ -1,30 +1,38 @@
 """The weights of Nanda's transformer, which Zhong et al. took over: output dimensions first, W_O flat."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from grokinterp.errors import GrokinterpError
 from grokinterp.runs._folder import Tensors
 
 from ._layout import Part
 
+_MATRICES = ("embed.W_E", "pos_embed.W_pos", "unembed.W_U", "blocks.0.attn.W_O")
 # Constants that are stored beside the weights: the causal mask.
 _CONSTANT = re.compile(r"blocks\.\d+\.attn\.mask")
 
 
 def is_neel(stored: Tensors) -> bool:
     """Whether the tensors are of this layout, which differs from TransformerLens' by a flat W_O."""
-    W_O = stored.get("blocks.0.attn.W_O")
-    return {"embed.W_E", "pos_embed.W_pos", "unembed.W_U"} <= stored.keys() and W_O is not None and W_O.ndim == 2
+    return all(name in stored and stored[name].ndim == 2 for name in _MATRICES)
 
 
 def constants(stored: Tensors) -> frozenset[str]:
     return frozenset(name for name in stored if _CONSTANT.fullmatch(name))
 
 
-def sizes(stored: Tensors) -> dict[str, Any]:
+def sizes(stored: Tensors, path: Path) -> dict[str, Any]:
     """The settings of `ModelConfig` that the shapes tell."""
+    for name, axes in (("blocks.0.attn.W_K", 3), ("blocks.0.mlp.W_in", 2)):
+        if name not in stored or stored[name].ndim != axes:
+            has = f"has shape {tuple(stored[name].shape)}" if name in stored else "is missing"
+            raise GrokinterpError(
+                f"{path}: {name} {has}; a transformer with attention and an MLP in every layer is needed"
+            )
     heads, d_head, d_model = stored["blocks.0.attn.W_K"].shape
     return {
         "n_layers": sum(name.endswith(".attn.W_O") for name in stored),

@@ -13,15 +13,28 @@ from grokinterp.runs._config import TrainingConfig
 from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task
 
+from ._content import described, number, whole_number
 from ._foreign import tensors_of
 from ._layout import Asked, Found, is_state_dict, read_settings, require_tensors, translated, with_zero_biases
 from ._neel import constants, is_neel, parts, sizes
+from ._records import cut, shown
 
 LAYOUT = "pizza"
-_FUNCTION = re.compile(r"lambda x: \(x\[0\]([+\-*])x\[1\]\)%(\d+)")
+_FUNCTION = re.compile(r"lambdax:\((.+)\)%(\d+)")
 _LINEAR = {"unembed.weight", "l1.weight", "l1.bias"}
 _KINDS = ("A", "B", "C", "D", "X")
-_OPERATIONS = {"+": "add", "-": "subtract", "*": "multiply"}
+# What the function computes mod p, as their scripts would write it → our operation.
+_OPERATIONS = {
+    "x[0]+x[1]": "add",
+    "x[1]+x[0]": "add",
+    "x[0]-x[1]": "subtract",
+    "x[0]*x[1]": "multiply",
+    "x[1]*x[0]": "multiply",
+    "x[0]**2+x[1]**2": "x2+y2",
+    "x[0]*x[0]+x[1]*x[1]": "x2+y2",
+    "x[0]**2+x[0]*x[1]+x[1]**2": "x2+xy+y2",
+    "x[0]*x[0]+x[0]*x[1]+x[1]*x[1]": "x2+xy+y2",
+}
 
 
 def config_beside(path: Path) -> Path:
@@ -31,18 +44,26 @@ def config_beside(path: Path) -> Path:
 
 def reads(path: Path, content: Any) -> bool:
     """Whether a file is of this layout: Nanda's weights, with a configuration beside, or reading [a, b] alone."""
-    if is_state_dict(content) and content.keys() >= _LINEAR and {"embed.weight", "embed1.weight"} & content.keys():
+    if is_state_dict(content) and _is_linear(content):
         return True
     if not is_state_dict(content) or not is_neel(dict(content)):
         return False
     return (path.name.startswith("model_") and config_beside(path).is_file()) or len(content["pos_embed.W_pos"]) == 2
 
 
+def files_with_settings(folder: Path) -> list[Path]:
+    """The networks in a folder such as theirs, `save`: each of a run of its own, so not checkpoints of one."""
+    return sorted(path for path in folder.glob("model_*.pt") if config_beside(path).is_file())
+
+
 def read_file(path: Path, content: Any, asked: Asked) -> Found:
     """One network, the last of its run; its split was never seeded, so it is unknown."""
-    said, weights = _settings(path, asked), tensors_of(content, path)
+    weights = tensors_of(content, path)
+    said, beside = _settings(path, weights, asked), config_beside(path)
     if "model_type" in said:
         return _linear(path, said, weights, asked)
+    if not is_neel(weights):
+        raise GrokinterpError(f"{path} holds {described(weights)}; a transformer of The Clock and the Pizza is needed")
     try:
         task = asked.task_config(
             operation=_operation(said, path, asked),
@@ -53,18 +74,18 @@ def read_file(path: Path, content: Any, asked: Asked) -> Found:
             split_scheme="unknown",
         )
         model = asked.model_config(
-            **sizes(weights),
+            **sizes(weights, path),
             act_fn=str(said.get("act_fn", "ReLU")).lower(),
             attention="bidirectional",  # Their configuration says causal; no mask is applied.
-            attention_rate=float(said["attn_coeff"]),
+            attention_rate=_number(said, "attn_coeff", None, beside),
             initialisation="pizza",
         )
     except KeyError as missing:
-        raise GrokinterpError(f"{config_beside(path)} lacks {missing}; restore it from a copy") from None
+        raise GrokinterpError(f"{beside} lacks {missing}; restore it from a copy") from None
     training = TrainingConfig(
-        steps=int(said.get("epoch", 20_000)),
-        learning_rate=float(said.get("lr", 1e-3)),
-        weight_decay=float(said.get("weight_decay", 2.0)),
+        steps=_steps(said, beside),
+        learning_rate=_number(said, "lr", 1e-3, beside),
+        weight_decay=_number(said, "weight_decay", 2.0, beside),
     )
     translate = partial(
         translated,
@@ -122,17 +143,39 @@ def _linear(path: Path, said: Mapping[str, Any], stored: Tensors, asked: Asked) 
     if kind == "C":
         notes.append("A model γ gives each input to l1 apart, which is l1 of their sum with its bias twice.")
     training = TrainingConfig(
-        steps=int(said.get("epoch", 20_000)),
+        steps=_steps(said, config_beside(path)),
         warmup_steps=0,
-        weight_decay=float(said.get("weight_decay", 2.0)),
+        learning_rate=_number(said, "lr", 1e-3, config_beside(path)),
+        weight_decay=_number(said, "weight_decay", 2.0, config_beside(path)),
         beta2=0.999,
     )
     return Found(LAYOUT, task, model, training, lambda: iter([(training.steps, weights)]), notes=tuple(notes))
 
 
-def _settings(path: Path, asked: Asked) -> Mapping[str, Any]:
+def _is_linear(state: Mapping[str, Any]) -> bool:
+    return state.keys() >= _LINEAR and bool({"embed.weight", "embed1.weight"} & state.keys())
+
+
+def _number(said: Mapping[str, Any], name: str, default: float | None, beside: Path) -> float:
+    found = number(said, name, beside)
+    if found is None and default is None:
+        raise KeyError(name)
+    return found if found is not None else default  # pyright: ignore[reportReturnType]
+
+
+def _steps(said: Mapping[str, Any], beside: Path) -> int:
+    found = whole_number(said, "epoch", beside)
+    return 20_000 if found is None else max(found, 1)
+
+
+def _settings(path: Path, weights: Tensors, asked: Asked) -> Mapping[str, Any]:
     beside = config_beside(path)
     if not beside.is_file():
+        if _is_linear(weights):
+            raise GrokinterpError(
+                f"{path} is a linear network of The Clock and the Pizza, whose model_type (A, B, C, D or X) is in "
+                f"{beside.name}; put that file beside it"
+            )
         if "attention_rate" in asked.model and "p" in asked.task:
             return {"C": asked.task["p"], "attn_coeff": asked.model["attention_rate"]}
         raise GrokinterpError(
@@ -145,11 +188,12 @@ def _settings(path: Path, asked: Asked) -> Mapping[str, Any]:
 def _operation(said: Mapping[str, Any], path: Path, asked: Asked) -> str:
     if "operation" in asked.task:
         return asked.task["operation"]
-    function = said.get("funcs", f"lambda x: (x[0]+x[1])%{said['C']}")
-    known = _FUNCTION.fullmatch(str(function).replace(" ", "").replace("lambdax", "lambda x").replace(":(", ": ("))
-    if not known or int(known[2]) != said["C"]:
-        raise GrokinterpError(
-            f"{config_beside(path)}: funcs = {str(function)[:60]!r} is not run to see what it is; name the task, "
-            "such as --set task.operation=add"
-        )
-    return _OPERATIONS[known[1]]
+    function = str(said.get("funcs", f"lambda x: (x[0]+x[1])%{said['C']}"))
+    known = _FUNCTION.fullmatch(re.sub(r"\s", "", function))
+    if known and known[1] in _OPERATIONS and int(known[2]) == said["C"]:
+        return _OPERATIONS[known[1]]
+    of_another = known and known[1] in _OPERATIONS
+    why = f"is of another modulus than C = {shown(said['C'])}" if of_another else "is not run to see what it is"
+    raise GrokinterpError(
+        f"{config_beside(path)}: funcs = {cut(function, 60)!r} {why}; name the task, such as --set task.operation=add"
+    )

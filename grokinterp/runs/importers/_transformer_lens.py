@@ -1,7 +1,7 @@
 """TransformerLens: state dicts of a `HookedTransformer` (3) or a bridge (4), and the file of its Grokking demo."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task, TaskConfig, make_split
 
 from ._bridge import in_layout_of_3, is_bridge
+from ._content import indices, numbers
 from ._foreign import tensors_of
 from ._layout import Asked, Found, is_state_dict, with_zero_biases
 from ._splits import without_split
@@ -21,6 +22,7 @@ LAYOUT = "transformer-lens"
 DEMO = "transformer-lens-demo"
 # Buffers that older versions store beside the weights.
 _CONSTANT = re.compile(r"blocks\.\d+\.attn\.(mask|IGNORE)")
+_TELLING = {"embed.W_E": 2, "unembed.W_U": 2, "blocks.0.attn.W_Q": 3, "blocks.0.attn.W_O": 3}
 # The demo's seed of the split.
 _DEMO_SEED = 598
 
@@ -31,8 +33,7 @@ def reads(content: Any) -> bool:
         return False
     if is_bridge(content):
         return True
-    W_O = content.get("blocks.0.attn.W_O")
-    return {"embed.W_E", "unembed.W_U"} <= content.keys() and W_O is not None and W_O.ndim == 3
+    return all(name in content and content[name].ndim == axes for name, axes in _TELLING.items())
 
 
 def reads_demo(content: Any) -> bool:
@@ -40,7 +41,7 @@ def reads_demo(content: Any) -> bool:
     if not isinstance(content, Mapping) or not {"checkpoints", "checkpoint_epochs"} <= content.keys():
         return False
     checkpoints = content["checkpoints"]
-    return isinstance(checkpoints, Sequence) and bool(checkpoints) and reads(checkpoints[0])
+    return isinstance(checkpoints, list | tuple) and bool(checkpoints) and reads(checkpoints[0])
 
 
 def read_file(path: Path, content: Any, asked: Asked, step: int = 0) -> Found:
@@ -64,26 +65,27 @@ def read_file(path: Path, content: Any, asked: Asked, step: int = 0) -> Found:
 
 def read_demo(path: Path, content: Mapping[str, Any], asked: Asked) -> Found:
     """The demo's file: addition mod p, its checkpoints, and the split by its indices."""
-    epochs, checkpoints = content["checkpoint_epochs"], content["checkpoints"]
+    epochs, checkpoints = indices(content, "checkpoint_epochs", path), content["checkpoints"]
     if len(epochs) != len(checkpoints):
         raise GrokinterpError(f"{path}: {len(checkpoints)} checkpoints with {len(epochs)} epochs; needs one each")
+    if len(set(epochs)) != len(epochs) or min(epochs) < 0:
+        raise GrokinterpError(f"{path}: checkpoint_epochs repeat or are negative; each checkpoint needs one of its own")
     last = tensors_of(checkpoints[-1], path)
     task = asked.task_config(operation="add", **_sizes_of_task(last))
     n_pairs = Task(without_split(task)).n_pairs
-    indices = content.get("train_indices")
-    if indices is None:
+    if content.get("train_indices") is None:
         task, note = without_split(task), "The split is unknown: the file has no train_indices."
     else:
-        task, note = _split(task, tuple(int(pair) for pair in indices), n_pairs)
-    said = content.get("config") or {}
+        task, note = _split(task, indices(content, "train_indices", path), n_pairs)
+    said = content.get("config")
     model = _model(last, task, asked, said if isinstance(said, Mapping) else {})
     fit = _fit(model, task, path)
-    train, test = content.get("train_losses") or [], content.get("test_losses") or []
+    train, test = numbers(content, "train_losses", path), numbers(content, "test_losses", path)
     metrics = [
-        {"step": epoch, "train_loss": float(loss)} | ({"test_loss": float(test[epoch])} if epoch < len(test) else {})
+        {"step": epoch, "train_loss": loss} | ({"test_loss": test[epoch]} if epoch < len(test) else {})
         for epoch, loss in enumerate(train)
     ]
-    steps = [int(epoch) + 1 for epoch in epochs]
+    steps = [epoch + 1 for epoch in epochs]
     stored = dict(zip(steps, checkpoints, strict=True))
     if "model" in content and reads(content["model"]) and len(train) >= max(steps):
         stored[len(train)] = content["model"]
