@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .runs import import_run as import_run
     from .runs import load_run as load_run
     from .training import train as train
+    from .verdict import Verdict as Verdict
+    from .verdict import find_verdict as find_verdict
 
 _WHERE = {
     "GrokinterpError": "errors",
@@ -32,9 +34,11 @@ _WHERE = {
     "Run": "runs",
     "RunConfig": "runs",
     "Snapshot": "runs",
+    "Verdict": "verdict",
     "analyze": "analysis",
     "as_devinterp": "runs",
     "as_xarray": "analysis",
+    "find_verdict": "verdict",
     "import_run": "runs",
     "load_run": "runs",
     "train": "training",

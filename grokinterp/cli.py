@@ -1,4 +1,4 @@
-"""Floor 8: the commands. They parse, call and print; heavy rooms are imported inside them."""
+"""Floor 9: the commands. They parse, call and print; heavy rooms are imported inside them."""
 
 import shlex
 import sys
@@ -98,6 +98,60 @@ def analyze(
     console.print()
     for path in (paths.html, paths.json, paths.csv):
         console.print(str(path))
+
+
+@app.command()
+def verdict(
+    run_dir: Annotated[
+        str, typer.Argument(metavar="RUN_DIR", help="A run folder, hf://user/repo, or a folder of runs with --csv.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Where to write the verdict; RUN_DIR/verdict otherwise.")] = None,
+    step: Annotated[int | None, typer.Option(help="Which checkpoint; the last one otherwise.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what the rules look at.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Judge all runs below RUN_DIR into this table; resumable.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes for --csv; one per core otherwise.")] = None,
+) -> None:
+    """Say which algorithm a trained network uses, with evidence and controls: verdict.html and verdict.json."""
+    if csv is not None:
+        if out is not None or step is not None:
+            raise GrokinterpError("--csv judges the last step of many runs: needs neither --out nor --step")
+        _verdicts(run_dir, csv, jobs, full=not quick)
+        return
+    from tqdm import tqdm
+
+    from .report import write_verdict
+    from .runs import load_run
+    from .verdict import find_verdict
+
+    if out is None and run_dir.startswith("hf://"):
+        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the verdict into")
+    run = load_run(run_dir)
+    with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
+        found = find_verdict(run, step=step, full=not quick, on_part=bar.set_description_str)
+    paths = write_verdict(found, out or Path(run_dir) / "verdict")
+    console = _console()
+    console.print(f"{found.label}: {found.headline}")
+    for reasons, sign in ((found.judgement.reasons_for, "+"), (found.judgement.reasons_against, "−")):
+        for reason in reasons:
+            console.print(f"{sign} {reason}")
+    if found.certificate:
+        console.print(found.certificate.says)
+    console.print()
+    for path in (paths.html, paths.json):
+        console.print(str(path))
+
+
+def _verdicts(folder: str, csv: Path, jobs: int | None, *, full: bool) -> None:
+    from .verdict import verdicts
+
+    console = _console()
+
+    def show(row: dict[str, object]) -> None:
+        console.print(f"{row['run']}: {row['error'] or row['label']}")
+
+    rows = verdicts(folder, csv, jobs=jobs, full=full, on_row=show)
+    bad = sum(bool(row["error"]) for row in rows)
+    console.print(f"{len(rows)} runs, {bad} of them without a verdict; the table is {csv}")
 
 
 @app.command(name="import")

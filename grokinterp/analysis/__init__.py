@@ -2,6 +2,7 @@
 
 from ._analyze import Report as Report
 from ._analyze import analyze as analyze
+from ._analyze import plain as plain
 from ._attention import AttentionSummary as AttentionSummary
 from ._attention import attention as attention
 from ._attention import mean_attention as mean_attention
@@ -39,6 +40,7 @@ from ._logits import LogitDecomposition as LogitDecomposition
 from ._logits import decompose_logits as decompose_logits
 from ._losses import accuracy as accuracy
 from ._losses import loss as loss
+from ._losses import losses_by_row as losses_by_row
 from ._neurons import CLUSTER_THRESHOLD as CLUSTER_THRESHOLD
 from ._neurons import BestIrreps as BestIrreps
 from ._neurons import best_irreps as best_irreps

@@ -73,7 +73,8 @@ class LogitControl:
     The control gives the inputs, and apart from them the answers c, the group's elements at random. A network that
     knows nothing of the group, such as an untrained one, cannot tell its true labels from these.
 
-    - `share`: the fraction of variance that all irreps together explain, mean over the relabelings.
+    - `explained`: the fraction of variance that all irreps together explain as it is.
+    - `share`: the same, mean over the relabelings.
     - `largest_share`: the largest that one irrep explains, mean over the relabelings.
     - `reached`: the fraction of the relabelings under which all irreps explain as much as they do as it is.
     - `above_chance`: irreps that explain more than twice `largest_share` and have a logit similarity above .005;
@@ -83,6 +84,7 @@ class LogitControl:
     by the similarity alone.
     """
 
+    explained: float
     share: float
     largest_share: float
     reached: float
@@ -96,13 +98,15 @@ def logit_control(
     similar = decomposition.logit_similarity > SIMILAR
     if places.structure.n < 6:
         unknown = float("nan")
-        return LogitControl(unknown, unknown, unknown, tuple(np.flatnonzero(similar).tolist()))
+        return LogitControl(
+            decomposition.variance_explained_by_all, unknown, unknown, unknown, tuple(np.flatnonzero(similar).tolist())
+        )
     shares = _relabelled_shares(logits, places, np.random.default_rng(seed))
     together, found = shares.sum(axis=1), decomposition.variance_explained_by_all
     reached = float((together >= found).mean())
     share, largest = float(together.mean()), float(shares.max(axis=1).mean())
     above = similar & (decomposition.share > 2 * largest) & (found > 2 * share) & (reached <= REACHED)
-    return LogitControl(share, largest, reached, tuple(np.flatnonzero(above).tolist()))
+    return LogitControl(found, share, largest, reached, tuple(np.flatnonzero(above).tolist()))
 
 
 def _relabelled_shares(

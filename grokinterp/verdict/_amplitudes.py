@@ -1,0 +1,113 @@
+"""How the logits' cosines hang on the distance between the inputs, which is where clocks and pizzas differ.
+
+At frequency k the centred logits of the pair (a, b), elements i and j of Z_n with answer s = i + j, hold
+
+    f_k(d) cos(w_k(s − c)),   d = i − j,  w_k = 2πk/n,
+
+f_k(d) being the mean over the pairs at the same distance. A clock multiplies, so its amplitude is the same everywhere;
+a pizza adds two points of a circle and reads their midpoint, whose length is |cos(w_k d/2)| (Zhong et al. 2023, The
+Clock and the Pizza, arXiv 2306.17844, §3 and appendix). A second circle of twice the frequency can fill the pizza's
+holes with −cos(w_k d) ("accompanying pizza"), after which the logits of the whole look like a clock's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from grokinterp.analysis import Places
+
+Logits = Float[np.ndarray, "pair answer"]
+Pattern = Float[np.ndarray, " n"]
+
+
+def amplitude_by_distance(logits: Logits, places: Places, freq: int) -> Pattern:
+    """f_k(d), index d = i − j mod n: what the logits hold of cos(w_k(s − c)) on average at each distance.
+
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> task = Task(TaskConfig(p=5))
+    >>> a, b = task.pairs.T[:, :, None]
+    >>> pizza = 3 * np.abs(np.cos(np.pi * (a - b) / 5)) * np.cos(2 * np.pi * (a + b - np.arange(5)) / 5)
+    >>> amplitude_by_distance(pizza, Places.of(task), 1).round(3).tolist()
+    [3.0, 2.427, 0.927, 0.927, 2.427]
+    """
+    structure = places.structure
+    n, w = structure.n, 2 * np.pi * freq / structure.n
+    i, j = np.indices((n, n))
+    wave = np.exp(-1j * w * np.arange(n))
+    of_pair = (logits[:, structure.outputs] @ wave)[places.grid]
+    of_pair = np.real(of_pair * np.exp(1j * w * (i + j))) / _norm(n, freq)
+    return np.bincount(((i - j) % n).ravel(), weights=of_pair.ravel(), minlength=n) / n
+
+
+def _norm(n: int, freq: int) -> float:
+    """Σ_c cos²(w(s − c)): n/2, or n for the Nyquist frequency, whose sine vanishes."""
+    return float(n if 2 * freq == n else n / 2)
+
+
+def clock_pattern(n: int, freq: int) -> Pattern:  # noqa: ARG001 (a pattern is a function of both)
+    """1: the same amplitude at every distance."""
+    return np.ones(n)
+
+
+def pizza_pattern(n: int, freq: int) -> Pattern:
+    """|cos(w_k d/2)|."""
+    return np.abs(np.cos(np.pi * freq * np.arange(n) / n))
+
+
+def accompanying_pattern(n: int, freq: int) -> Pattern:
+    """−cos(w_k d), the pizza of a circle of frequency 2k."""
+    return -np.cos(2 * np.pi * freq * np.arange(n) / n)
+
+
+PATTERNS = {
+    "clock": (clock_pattern,),
+    "pizza": (pizza_pattern, accompanying_pattern),
+    "mixed": (clock_pattern, pizza_pattern, accompanying_pattern),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PatternFit:
+    """Logits replaced by Σ_k g_k(i − j) cos(w_k(s − c)), g_k the least-squares sum of some patterns.
+
+    - `explained`: the fraction of the variance of the centred logits, over the pairs in the group.
+    - `by_freq`: the same by key frequency.
+    - `logits`: the replacement, over the pairs of the group in the order of `Places.grid`, and its elements.
+    """
+
+    explained: float
+    by_freq: dict[int, float]
+    logits: Float[np.ndarray, "n n n"]
+
+
+def fit_pattern(logits: Logits, places: Places, keys: Iterable[int], kind: str) -> PatternFit:
+    """Fit `clock`, `pizza` or `mixed` (both at once) patterns to the logits at the key frequencies.
+
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> task = Task(TaskConfig(p=7))
+    >>> clock = np.cos(2 * np.pi * (task.pairs.sum(1)[:, None] - np.arange(7)) / 7)
+    >>> places = Places.of(task)
+    >>> [round(fit_pattern(clock, places, [1], kind).explained, 3) for kind in ("clock", "mixed")]
+    [1.0, 1.0]
+    """
+    n = places.structure.n
+    total = centred_variance(logits, places)
+    i, j, c = np.ogrid[:n, :n, :n]
+    replaced, by_freq = np.zeros((n, n, n)), {}
+    distance, answer = np.indices((n, n))[0] - np.indices((n, n))[1], (i + j - c) % n
+    for freq in keys:
+        columns = np.stack([pattern(n, freq) for pattern in PATTERNS[kind]], axis=1)
+        measured = amplitude_by_distance(logits, places, freq)
+        fitted = columns @ np.linalg.lstsq(columns, measured, rcond=1e-9)[0]
+        by_freq[freq] = float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
+        replaced += fitted[distance % n][:, :, None] * np.cos(2 * np.pi * freq / n * np.arange(n))[answer]
+    return PatternFit(sum(by_freq.values()), by_freq, replaced)
+
+
+def centred_variance(logits: Logits, places: Places) -> float:
+    """‖L̃‖² over the pairs and answers in the group, L̃ = L − mean over c."""
+    kept = logits[places.grid.reshape(-1)][:, places.structure.outputs].astype(np.float64)
+    kept -= kept.mean(axis=1, keepdims=True)
+    return float((kept**2).sum())

@@ -1,0 +1,120 @@
+"""What the rules look at, measured on one network: the judged one, or a null control with the same key irreps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grokinterp.analysis import (
+    Spectrum,
+    accuracy,
+    distance_irrelevance,
+    embedding_spectrum,
+    gradient_symmetricity,
+    logit_map_spectrum,
+    loss,
+    neuron_irreps,
+)
+from grokinterp.errors import GrokinterpError
+from grokinterp.runs import Snapshot
+
+from ._accounts import Account, accounts
+from ._circles_alone import CircleAlone, circles_alone
+from ._replaced import with_averaged_embeddings
+
+# All triples where they are fewer; else a sample of so many, whose standard error is below .003.
+MOST_TRIPLES, SAMPLED_TRIPLES = 250_000, 20_000
+# Below this spread the right answer's logit is the same for all pairs but for rounding, and no share of it is anything.
+FLAT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One network, taken apart by `keys`.
+
+    `accounts`, `circles` are empty where the task's group has none; the three numbers of clocks and pizzas are NaN
+    outside cyclic groups (see `distance_irrelevance`, `gradient_symmetricity`, `with_averaged_embeddings`). The two
+    that compare the embedding of a with that of b are NaN as well where b counts by its inverse, as in a subtraction,
+    or has tokens of its own: a pizza then adds E_a to a mirror image of E_b, or to vectors in other coordinates.
+    """
+
+    keys: tuple[int, ...]
+    train_accuracy: float
+    test_accuracy: float
+    all_accuracy: float
+    loss: float
+    clustered_neurons: float
+    embedding_in_keys: float
+    W_L_in_keys: float
+    accounts: dict[str, Account]
+    circles: tuple[CircleAlone, ...]
+    gradient_symmetricity: float
+    triples: int
+    distance_irrelevance: float
+    averaged_embeddings: float
+
+    @property
+    def clock_share(self) -> float:
+        """Σ_k share_k · clockness_k / Σ_k share_k over the circles that have an amplitude: 1 clock … 0 pizza."""
+        return self._weighted([circle.clockness for circle in self.circles])
+
+    @property
+    def works_alone(self) -> float:
+        """Σ_k share_k · works_alone_k / Σ_k share_k."""
+        return self._weighted([circle.works_alone for circle in self.circles])
+
+    def _weighted(self, values: list[float]) -> float:
+        shares, found = np.array([circle.share for circle in self.circles]), np.array(values)
+        known = np.isfinite(found)
+        weight = float(shares[known].sum()) if len(found) else 0.0
+        return float(shares[known] @ found[known]) / weight if weight > 0 else float("nan")
+
+
+def measure_network(snapshot: Snapshot, keys: tuple[int, ...], *, triples: int | None = None) -> Measured:
+    """Measure a network; `triples` of the gradient symmetricity: by default all, or 20,000 where there are more."""
+    task, structure = snapshot.task, snapshot.task.structure
+    found = {account.name: account for account in accounts(snapshot, keys)} if keys else {}
+    circular = structure is not None and structure.is_cyclic and structure.is_product
+    alike = structure is not None and circular and not structure.inverts_b and not task.config.own_tokens_for_b
+    every = task.n_pairs * task.n_answers
+    if triples is None and every > MOST_TRIPLES:
+        triples = SAMPLED_TRIPLES
+    return Measured(
+        keys=keys,
+        train_accuracy=accuracy(snapshot.logits, task, "train"),
+        test_accuracy=accuracy(snapshot.logits, task, "test"),
+        all_accuracy=accuracy(snapshot.logits, task, "all"),
+        loss=loss(snapshot.logits, task, "all"),
+        clustered_neurons=_clustered(snapshot, keys) if structure else float("nan"),
+        embedding_in_keys=_share(embedding_spectrum(snapshot), keys) if structure else float("nan"),
+        W_L_in_keys=_share(logit_map_spectrum(snapshot), keys) if structure else float("nan"),
+        accounts=found,
+        circles=circles_alone(snapshot, keys, found["mixed"].by_irrep) if found and circular else (),
+        gradient_symmetricity=gradient_symmetricity(snapshot, n=triples) if alike else float("nan"),
+        triples=triples or every,
+        distance_irrelevance=_distance_irrelevance(snapshot) if circular else float("nan"),
+        averaged_embeddings=with_averaged_embeddings(snapshot).explained if alike else float("nan"),
+    )
+
+
+def _clustered(snapshot: Snapshot, keys: tuple[int, ...]) -> float:
+    clusters = neuron_irreps(snapshot).clusters()
+    return sum(len(members) for irrep, members in clusters.items() if irrep in keys) / snapshot.config.d_mlp
+
+
+def _share(spectrum: Spectrum, keys: tuple[int, ...]) -> float:
+    """Of the squares without the constant, those in the key irreps."""
+    squares = spectrum.irrep_norms**2
+    total = float(squares[1:].sum())
+    return float(squares[list(keys)].sum()) / total if total else 0.0
+
+
+def _distance_irrelevance(snapshot: Snapshot) -> float:
+    """NaN where it is not defined (groups of even order), or where the right logit does not vary."""
+    task = snapshot.task
+    right = snapshot.logits[np.arange(task.n_pairs), task.answers].astype(np.float64)
+    if right.std() <= FLAT * np.abs(snapshot.logits).max(initial=0.0):
+        return float("nan")
+    try:
+        return distance_irrelevance(snapshot.logits, task)
+    except GrokinterpError:
+        return float("nan")
