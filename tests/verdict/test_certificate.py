@@ -190,6 +190,38 @@ def test_ties_are_not_proved(off):
     assert certified[answers == 5].all() == (off == 1e-6)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_rounding_breaks_no_tie(seed):
+    """Two equal columns of a dense W_U, which float64 evaluates in different sums."""
+    task, config = Task(TaskConfig(p=11)), ModelConfig(n_heads=2, d_head=16, d_model=32, d_mlp=64, seed=seed)
+    weights = initial_weights(config, task)
+    W_U = 30 * weights["unembed.W_U"]
+    W_U[:, 5] = W_U[:, 4]
+    weights["unembed.W_U"] = W_U
+    certificate, _ = check_sound(Snapshot(0, task, config, weights), (1, 2, 3, 4, 5))
+    assert certificate.lower_bound > 0
+    assert not certificate.certified[np.isin(task.answers, [4, 5])].any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_only_rounding_tells_apart_is_not_proved(seed):
+    """Answers 4 and 5 read the same numbers in different order, past attention and MLP: equal but for rounding."""
+    task, config = Task(TaskConfig(p=11)), ModelConfig(n_heads=2, d_head=16, d_model=32, d_mlp=8, seed=seed)
+    weights = {
+        name: torch.zeros_like(value) if "blocks" in name else value
+        for name, value in initial_weights(config, task).items()
+    }
+    weights["embed.W_E"][:], weights["pos_embed.W_pos"][:] = 0.7, 0.4
+    # Over eight orders of magnitude, so that float64 rounds the sums.
+    W_U = weights["unembed.W_U"]
+    random = torch.Generator().manual_seed(seed)
+    W_U[:, 4] = torch.randn(32, generator=random).abs() * torch.logspace(-4, 4, 32)
+    W_U[:, 5] = W_U[torch.randperm(32, generator=random), 4]
+    certificate = certify(Snapshot(0, task, config, weights), (1, 2, 3, 4, 5))
+    assert not certificate.certified.any()
+    assert np.abs(certificate.margins[4:6]).max() < 1e-6
+
+
 def test_corrupted_pairs_are_found_out():
     logits, random = cosine_logits(11, {1: 4.0, 3: 2.0}), np.random.default_rng(0)
     for count in (1, 5, 40):
@@ -340,6 +372,10 @@ def test_infinite_weights_prove_nothing():
         assert certificate.lower_bound == 0 or value == 3e38
 
 
+def rational(values: np.ndarray) -> np.ndarray:
+    return np.vectorize(Fraction, otypes=[object])(values)
+
+
 matrices = st.lists(
     st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=3, max_size=3), min_size=3, max_size=3
 ).map(np.array)
@@ -349,7 +385,7 @@ matrices = st.lists(
 @given(a=matrices, b=matrices, c=matrices)
 def test_rounding_stays_within_its_bound(a, b, c):
     """((a b + c) * a − b), relu and norms, against rational numbers."""
-    A, B, C = (np.vectorize(Fraction, otypes=[object])(of) for of in (a, b, c))
+    A, B, C = (rational(of) for of in (a, b, c))
     exact = np.maximum((A.dot(B) + C) * A - B, Fraction(0))
     found = ((Rounded(a) @ Rounded(b) + Rounded(c)) * Rounded(a) - Rounded(b)).mapped(
         lambda x: np.maximum(x, 0), 1.0, exact=True
@@ -359,6 +395,40 @@ def test_rounding_stays_within_its_bound(a, b, c):
     assert found.error <= 1e-14 * scale
     for norm, row in zip(found.norms_at_most(), exact, strict=True):
         assert Fraction(float(norm)) ** 2 >= sum(x * x for x in row)
+
+
+@settings(max_examples=60, deadline=None)
+@given(a=matrices, b=matrices, off=st.floats(0, 1), signs=st.integers(0, 2**18 - 1))
+def test_each_operation_carries_what_its_operands_are_off(a, b, off, signs):
+    """Operands as far from the exact ones as they say, and sums that cancel: [a, −a] [b; b + off] = −off Σ a."""
+    sign = np.array([1 if signs >> bit & 1 else -1 for bit in range(18)])
+    left, right = np.hstack([a, -a]), np.vstack([b, b + off])
+    exact_left, exact_right = rational(left + 0), rational(right + 0)
+    error_left, error_right = 1e-3 * off, 2e-3 * off
+    moved_left = Rounded(left + error_left * sign.reshape(3, 6), error_left + 1e-9)
+    moved_right = Rounded(right + error_right * sign.reshape(6, 3), error_right + 1e-9)
+    for found, exact in (
+        (Rounded(left) @ Rounded(right), exact_left.dot(exact_right)),
+        (moved_left @ moved_right, exact_left.dot(exact_right)),
+        (moved_left @ Rounded(right), exact_left.dot(exact_right)),
+        (Rounded(left) @ moved_right, exact_left.dot(exact_right)),
+        (moved_left * moved_right.swapaxes(0, 1), exact_left * exact_right.T),
+        (moved_left + moved_right.swapaxes(0, 1), exact_left + exact_right.T),
+        (moved_left - moved_right.swapaxes(0, 1), exact_left - exact_right.T),
+    ):
+        assert max(abs(Fraction(v) - e) for v, e in zip(found.value.flat, exact.flat, strict=True)) <= found.error
+    for norm, row in zip(moved_left.norms_at_most(), exact_left, strict=True):
+        assert Fraction(float(norm)) ** 2 >= sum(x * x for x in row)
+
+
+def test_what_operands_are_off_is_not_forgotten():
+    ones, off = Rounded(np.ones((1, 4))), Rounded(np.ones((4, 1)), 0.5)
+    assert (ones @ off).error >= 2
+    assert (off.swapaxes(0, 1) @ ones.swapaxes(0, 1)).error >= 2
+    assert off.swapaxes(0, 1).norms_at_most() >= 3
+    tenths = Rounded(np.array([[0.1, 0.2, -0.3]]))
+    product = tenths @ Rounded(np.ones((3, 1)))
+    assert product.error >= abs(sum(rational(tenths.value).flat) - Fraction(float(product.value[0, 0]))) > 0
 
 
 def test_rounding_of_softmax_stays_within_its_bound():
