@@ -15,6 +15,7 @@ from ._losses import progress_figure as progress_figure
 from ._neurons import example_neuron_spectra_figure as example_neuron_spectra_figure
 from ._neurons import example_neurons_figure as example_neurons_figure
 from ._neurons import neuron_clusters_figure as neuron_clusters_figure
+from ._of_verdict import verdict_figures as verdict_figures
 from ._page import render_page as render_page
 from ._spectra import embedding_circles_figure as embedding_circles_figure
 from ._spectra import embedding_spectrum_figure as embedding_spectrum_figure
@@ -22,5 +23,18 @@ from ._spectra import logit_map_spectrum_figure as logit_map_spectrum_figure
 from ._spectra import singular_values_figure as singular_values_figure
 from ._training import irreps_over_training_figure as irreps_over_training_figure
 from ._training import weight_norms_figure as weight_norms_figure
+from ._verdict_certificate import certificate_figure as certificate_figure
+from ._verdict_circles import circles_alone_figure as circles_alone_figure
+from ._verdict_circles import clock_pizza_figure as clock_pizza_figure
+from ._verdict_irreps import irreps_and_cosets_figure as irreps_and_cosets_figure
+from ._verdict_losses import interventions_figure as interventions_figure
+from ._verdict_losses import parts_figure as parts_figure
+from ._verdict_losses import removals_figure as removals_figure
+from ._verdict_losses import replacements_figure as replacements_figure
+from ._verdict_page import render_verdict as render_verdict
+from ._verdict_patching import patching_figure as patching_figure
+from ._verdict_probes import probes_figure as probes_figure
 from ._write import ReportPaths as ReportPaths
+from ._write import VerdictPaths as VerdictPaths
 from ._write import write_report as write_report
+from ._write import write_verdict as write_verdict

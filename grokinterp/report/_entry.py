@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import plotly.graph_objects as go
 
@@ -9,23 +10,25 @@ from grokinterp.analysis import Report
 
 from ._losses import losses_figure
 
+Result = TypeVar("Result", bound=Any)
+
 
 @dataclass(frozen=True)
-class PageFigure:
-    """A figure and what the page says about it.
+class PageFigure(Generic[Result]):
+    """A figure of a report or a verdict, and what the page says about it.
 
     `name` is its anchor, `caption` how to read it, with the words of `page_figures` in braces; `applies` says whether a
-    report has it.
+    result has it.
     """
 
     name: str
     title: str
     caption: str
-    draw: Callable[[Report], go.Figure]
-    applies: Callable[[Report], bool] = lambda _: True
+    draw: Callable[[Result], go.Figure]
+    applies: Callable[[Result], bool] = lambda _: True
 
 
-LOSSES = PageFigure(
+LOSSES: PageFigure[Report] = PageFigure(
     "losses",
     "Train and test loss",
     "Grokking is a train loss that falls early and a test loss that follows much later. The shaded "

@@ -1,78 +1,63 @@
 """The report as one HTML page that needs nothing but itself."""
 
-import json
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
 from grokinterp.analysis import Report
-from grokinterp.wording import number, percent
+from grokinterp.errors import GrokinterpError
+from grokinterp.verdict import Verdict
 
-from ._entry import PageFigure
 from ._figures import page_figures
+from ._html import Drawn, draw, render
+from ._of_verdict import leading_figure
 from ._tables import chance, keys_table, losses_table, rules_table
+from ._verdict_tables import decisive_evidence, summary
 
 
-def render_page(report: Report) -> str:
+def render_page(report: Report, verdict: Verdict | None = None) -> str:
     """The whole page: finding, key numbers and all figures that apply, with plotly.js inside; no request goes out.
 
-    Equal reports give equal pages.
+    With a verdict on the same checkpoint, that leads: its label, its reasons, and the evidence it hangs on. Equal
+    reports give equal pages.
+
+    **Raises** `GrokinterpError` for a verdict on another checkpoint.
     """
-    drawn = [(entry, *_drawn(entry, report)) for entry in page_figures(report)]
-    figures = {entry.name: figure for entry, figure, _ in drawn}
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            name=report.run.path.resolve().name.encode(errors="replace").decode(),
-            task=report.run.task.name,
-            step=report.snapshot.step,
-            checkpoints=len(report.curves.measures),
-            finding=report.finding,
-            answers=report.run.task.n_answers,
-            losses=losses_table(report),
-            rules=rules_table(report),
-            plural=report.in_group.structure.irrep_words if report.in_group else "",
-            keys=keys_table(report),
-            chance=chance(report),
-            figures=[
-                {"name": entry.name, "title": entry.title, "caption": entry.caption, "note": note}
-                for entry, _, note in drawn
-            ],
-            data=_in_script(json.dumps(figures, ensure_ascii=False)),
-            settings=_settings(report),
-            plotlyjs=Markup(get_plotlyjs().replace("</script", "<\\/script")),
+    if verdict:
+        _require_same(report, verdict)
+    figures = draw(page_figures(report), report)
+    leading = draw(leading_figure(verdict), verdict) if verdict else []
+    return render(
+        "page.html.j2",
+        [*leading, *figures],
+        name=report.run.path.resolve().name.encode(errors="replace").decode(),
+        task=report.run.task.name,
+        step=report.snapshot.step,
+        checkpoints=len(report.curves.measures),
+        finding=report.finding,
+        answers=report.run.task.n_answers,
+        losses=losses_table(report),
+        rules=rules_table(report),
+        plural=report.in_group.structure.irrep_words if report.in_group else "",
+        keys=keys_table(report),
+        chance=chance(report),
+        figures=figures,
+        settings=_settings(report),
+        **_leads(verdict, leading),
+    )
+
+
+def _leads(verdict: Verdict | None, leading: list[Drawn]) -> dict[str, Any]:
+    if verdict is None:
+        return {"verdict": None}
+    return {"verdict": summary(verdict), "leading": leading, "table": decisive_evidence(verdict)}
+
+
+def _require_same(report: Report, verdict: Verdict) -> None:
+    judged, step = verdict.snapshot, report.snapshot.step
+    if judged.step != step or judged.task.config != report.run.task.config:
+        raise GrokinterpError(
+            f"the verdict is on {judged.task.name} at step {judged.step}, the report on {report.run.task.name} at step "
+            f"{step}; needs both on one checkpoint; give a verdict on report.run"
         )
-    )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("grokinterp.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"number": number, "percent": percent, "unbroken": unbroken}
-    return environment
-
-
-def _drawn(entry: PageFigure, report: Report) -> tuple[dict[str, Any], str]:
-    """The figure as JSON, and its note: on the page both title and note stand in the text around it."""
-    figure = json.loads(entry.draw(report).to_json() or "{}")
-    title = figure["layout"].pop("title", {})
-    return figure, title.get("subtitle", {}).get("text") or ""
-
-
-def _in_script(text: str) -> Markup:
-    """JSON that cannot end the <script> it stands in."""
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
 
 
 def _settings(report: Report) -> list[tuple[str, dict[str, Any]]]:
@@ -81,12 +66,3 @@ def _settings(report: Report) -> list[tuple[str, dict[str, Any]]]:
     if table := config["task"]["table"]:
         config["task"]["table"] = f"{len(table)} rows, see run.json"
     return [*sections, ("environment", report.run.environment.model_dump(mode="json"))]
-
-
-def unbroken(text: str) -> str:
-    """Text whose numbers stay with their signs at the end of a line.
-
-    >>> unbroken("k = 5 explains 90 %").split(" ")
-    ['k\\xa0=\\xa05', 'explains', '90\\xa0%']
-    """
-    return text.replace(" %", "\u00a0%").replace(" = ", "\u00a0=\u00a0")

@@ -38,6 +38,9 @@ RULE = "rgba(128,134,142,0.25)"
 DIVERGING = ((0.0, "#A6341B"), (0.25, "#E4A07E"), (0.5, "#F7F9FB"), (0.75, "#7FB2D3"), (1.0, "#08325C"))
 SEQUENTIAL = ((0.0, "#F7F9FB"), (0.25, "#C6DCEB"), (0.5, "#7FB2D3"), (0.75, "#2F7CB0"), (1.0, "#08325C"))
 
+# At the top of the figure, from its left edge: for figures with long names on the left.
+LEGEND_ABOVE = {"x": 0, "xref": "container", "y": 1.0, "yref": "container", "yanchor": "top"}
+
 TEMPLATE = go.layout.Template(
     layout={
         "font": {
