@@ -15,7 +15,7 @@ class ModelConfig(Config):
     - `architecture`: `transformer`, or `mlp`, a network without attention, see `hooked_mlp`; `n_layers` are its hidden
       layers, `d_model` the width of its embeddings, and `mlp_inputs` says whether it reads their `sum` or
       `concatenation`. It has no heads, no positions and no normalization.
-    - `n_layers`, `n_heads`, `d_model`, `d_head`, `d_mlp`: sizes; the heads' widths together equal `d_model`.
+    - `n_layers`, `n_heads`, `d_model`, `d_head`, `d_mlp`: sizes; `d_head` is `d_model` / `n_heads`, rounded down.
     - `act_fn`: the MLP's activation.
     - `attention`: `causal`, or `bidirectional`, which in more than one layer lets a see b.
     - `attention_rate`: α of Zhong et al. 2023 (arXiv 2306.17844): the pattern is α·softmax + (1 − α) everywhere, so 1
@@ -49,10 +49,11 @@ class ModelConfig(Config):
     def _heads_fill_the_model(self) -> "ModelConfig":
         if self.architecture == "mlp":
             return self
-        if self.n_heads * self.d_head != self.d_model:
+        # Rounded down, as in the pizza collection: a width of 86 has four heads of 21.
+        if self.d_head != self.d_model // self.n_heads:
             raise ValueError(
                 f"model.n_heads × model.d_head = {self.n_heads} × {self.d_head} = {self.n_heads * self.d_head}, but "
-                f"model.d_model = {self.d_model}: they need to be equal; set all three together"
+                f"model.d_model = {self.d_model}: they need to be equal, but for rounding; set all three together"
             )
         return self
 

@@ -44,6 +44,7 @@ SAYS = {
     "clock": "logits are Σ_k α_k cos(w_k(a + b − c)), the same for all pairs with one sum",
     "pizza": "logits are Σ_k (α_k |cos(w_k(a − b)/2)| − β_k cos(w_k(a − b))) cos(w_k(a + b − c))",
     "mixed": "logits are cosines in a + b − c whose amplitudes are a clock's and a pizza's together",
+    "lookup": "logits single out the answer and say nothing else",
     "characters": "logits are a sum of characters χ(ab c⁻¹) of the key irreps",
     "irrep": "neurons see a and b through the key irreps alone",
     "coset": "neurons see of a and b only their cosets, each neuron those of two subgroups",
@@ -56,7 +57,7 @@ def accounts(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:
     if not places.structure.is_product:
         return ()
     if places.structure.is_cyclic:
-        return tuple(_of_pattern(snapshot, places, keys, kind) for kind in PATTERNS)
+        return (*(_of_pattern(snapshot, places, keys, kind) for kind in PATTERNS), _of_lookup(snapshot, places))
     found = [_of_characters(snapshot, places, keys), _of_neurons("irrep", snapshot, irrep_account(snapshot, keys))]
     cosets = coset_account(snapshot)
     return (*found, _of_neurons("coset", snapshot, cosets)) if cosets else tuple(found)
@@ -66,6 +67,19 @@ def _of_pattern(snapshot: Snapshot, places: Places, keys: tuple[int, ...], kind:
     fit = fit_pattern(snapshot.logits, places, keys, kind)
     loss, accuracy, recovered = _in_group(snapshot, places, fit.logits.reshape(-1, places.structure.n))
     return Account(kind, SAYS[kind], fit.explained, loss, accuracy, recovered, fit.by_freq)
+
+
+def _of_lookup(snapshot: Snapshot, places: Places) -> Account:
+    """L = α [c = answer], α by least squares: a table, which is a clock of all frequencies at once."""
+    structure = places.structure
+    own = snapshot.logits[places.grid.reshape(-1)][:, structure.outputs].astype(np.float64)
+    own -= own.mean(axis=1, keepdims=True)
+    table = np.eye(structure.n)[structure.group.table.reshape(-1)] - 1 / structure.n
+    alpha = float((own * table).sum() / (table**2).sum())
+    total = float((own**2).sum())
+    explained = min(1.0, alpha**2 * float((table**2).sum()) / total) if total else 0.0
+    loss, accuracy, recovered = _in_group(snapshot, places, alpha * table)
+    return Account("lookup", SAYS["lookup"], explained, loss, accuracy, recovered, {})
 
 
 def _of_characters(snapshot: Snapshot, places: Places, keys: tuple[int, ...]) -> Account:

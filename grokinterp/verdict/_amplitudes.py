@@ -103,7 +103,8 @@ def fit_pattern(logits: Logits, places: Places, keys: Iterable[int], kind: str) 
         fitted = columns @ np.linalg.lstsq(columns, measured, rcond=1e-9)[0]
         by_freq[freq] = float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
         replaced += fitted[distance % n][:, :, None] * np.cos(2 * np.pi * freq / n * np.arange(n))[answer]
-    return PatternFit(sum(by_freq.values()), by_freq, replaced)
+    # Rounding may carry a whole beyond 1.
+    return PatternFit(min(1.0, sum(by_freq.values())), by_freq, replaced)
 
 
 def centred_variance(logits: Logits, places: Places) -> float:

@@ -6,9 +6,11 @@
 3. Cyclic groups. Circles that do their work alone are clocks or pizzas by their amplitude at opposite inputs; the label
    is `clock` or `pizza` if most of what they explain is one of them and, of the three other lines of evidence
    (gradients, distances, averaged embeddings), at most one contradicts and no fewer support it. Else `mixed`.
-   Circles that do not act alone are judged by the whole logits' form, if that leaves no doubt; else `mixed`.
+   Circles that do not act alone are judged by the whole logits' form: `unexplained` if they single out the answer and
+   say nothing else, `clock` or `pizza` if that leaves no doubt, else `mixed`.
 4. Other groups. `irrep` if neurons that see the key irreps alone give the same network, `coset` if only neurons that
-   see cosets alone do, or leave ten times less unexplained with no more numbers; else `unexplained`.
+   see cosets alone do, or leave ten times less unexplained with no more numbers; either with fewer numbers than half
+   of the pairs, since all irreps together see everything. Else `unexplained`.
 """
 
 import math
@@ -158,7 +160,9 @@ def _votes(measured: Measured) -> list[tuple[str, str]]:
 
 def _by_form(measured: Measured) -> Judgement:
     """Circles that do not act alone: the whole logits decide if they leave no doubt."""
-    clock, pizza, mixed = (measured.accounts[name] for name in ("clock", "pizza", "mixed"))
+    clock, pizza, mixed, lookup = (measured.accounts[name] for name in ("clock", "pizza", "mixed", "lookup"))
+    if holds("lookup", lookup.explained):
+        return _unexplained(lookup)
     alone = f"alone, its circles keep only {percent(measured.works_alone)} of their amplitude: it may look answers up"
     for best, rival in ((clock, pizza), (pizza, clock)):
         left = 1 - best.explained
@@ -173,15 +177,31 @@ def _irreps(measured: Measured, structure: Structure) -> Judgement:
     names = ", ".join(structure.basis.irrep_names[key] for key in measured.keys)
     told = [_of_neurons(account) for account in (irrep, coset) if account]
     characters = measured.accounts["characters"]
+    excessive = [account for account in (irrep, coset) if account and not _few(account, structure)]
     against = [f"characters of ab c⁻¹ alone give {percent(characters.explained)} of the logits' variance"]
-    if coset and _predicts(coset) and (not _predicts(irrep) or _clearly_better(coset, irrep)):
+    by_irreps = _predicts(irrep) and irrep not in excessive
+    by_cosets = coset is not None and _predicts(coset) and coset not in excessive
+    if coset and by_cosets and (not by_irreps or _clearly_better(coset, irrep)):
         orders = ", ".join(str(order) for order, _ in coset.subgroups[:3])
         change = ["key irreps that predict as much with as few numbers"]
         return Judgement(f"coset (subgroups of order {orders})", coset, told[1:], told[:1] + against, change)
-    if _predicts(irrep):
+    if by_irreps:
         change = ["cosets that leave a tenth of what the irreps leave unexplained, with no more numbers"]
         return Judgement(f"irrep ({names})", irrep, told[:1], told[1:] + against, change)
+    if any(_predicts(account) for account in excessive):
+        bound = THRESHOLDS["few_numbers"]
+        return Judgement(
+            "unexplained",
+            irrep,
+            told,
+            ["with that many numbers any network is predicted"],
+            [f"an account with {bound} of {structure.n}² numbers per neuron that predicts as much"],
+        )
     return _unexplained(max([irrep, *([coset] if coset else [])], key=lambda account: account.explained))
+
+
+def _few(account: Account, structure: Structure) -> bool:
+    return holds("few_numbers", (account.numbers or math.inf) / structure.n**2)
 
 
 def _clearly_better(coset: Account, irrep: Account) -> bool:

@@ -78,6 +78,8 @@ def measure_network(snapshot: Snapshot, keys: tuple[int, ...], *, triples: int |
     every = task.n_pairs * task.n_answers
     if triples is None and every > MOST_TRIPLES:
         triples = SAMPLED_TRIPLES
+    if triples is not None and triples >= every:
+        triples = None
     return Measured(
         keys=keys,
         train_accuracy=accuracy(snapshot.logits, task, "train"),

@@ -134,14 +134,18 @@ def sparse_probes(
     drawn = _draw(n if held_out == "values" else n * n, share, random)
     relabelled = random.permutation(n)
 
+    # Two functions per frequency; the Nyquist frequency has one and goes by itself.
+    alike = [[k for k in frequencies if (2 * k == n) is nyquist] for nyquist in (False, True)]
+
     paths, shuffled = {}, {}
     for place, features in _places(snapshot).items():
         for target, element in elements.items():
             moments = Moments.of(features, drawn[element] if held_out == "values" else drawn)
             for found, labels in ((paths, element), (shuffled, relabelled[element])):
-                circles = np.stack([_circle(k, n)[labels] for k in frequencies])
-                of_target = moments.paths(circles, max_features)
-                found.update(((place, target, k), path) for k, path in zip(frequencies, of_target, strict=True))
+                for several in filter(None, alike):
+                    circles = np.stack([_circle(k, n)[labels] for k in several])
+                    of_target = moments.paths(circles, max_features)
+                    found.update(((place, target, k), path) for k, path in zip(several, of_target, strict=True))
     return SparseProbes(frequencies, paths, shuffled)
 
 

@@ -40,5 +40,7 @@ THRESHOLDS: dict[str, Threshold] = {
     "averaged_clock": Threshold("≤", 0.8, "more than E_a + E_b is read", "model B .58, C113 .65, the mainline .56"),
     "averaged_pizza": Threshold("≥", 0.95, "only E_a + E_b is read", "model A .9996"),
     "form": Threshold("≥", 0.99, "the logits alone show it", "used where circles do not act alone"),
+    "lookup": Threshold("≥", 0.5, "its logits are those of a table", "networks of few circles: below .2"),
+    "few_numbers": Threshold("≤", 0.5, "neurons see less than all pairs", "of n²; S_5 .02, D_59 .01 and .24"),
     "rival": Threshold("≤", 0.1, "the rival account leaves ten times more", "residual over the rival's residual"),
 }

@@ -5,8 +5,9 @@ into slots of its own. A pair of neurons relu(±<u_φ, E_a + R_ψ E_b>), R_ψ a 
 
     |cos(w s/2 + ψ/2 − φ)| · 2 |cos((w d − ψ)/2)|,   s = a + b, d = a − b,
 
-and writes cos(2φ − ψ − w c) to answer c. Summed over J angles φ = πj/J that is J·(4/3π)/... |cos((wd − ψ)/2)| cos(w(s − c)),
-but for terms of the order 1/J². A pizza has ψ = 0. A clock has M angles ψ around the circle, whose holes fill each other.
+and writes cos(2φ − ψ − w c) to answer c. Summed over J angles φ = πj/J that is a multiple of |cos((wd − ψ)/2)|
+cos(w(s − c)), but for terms of the order 1/J². A pizza has ψ = 0. A clock has M angles ψ around the circle, whose
+holes fill each other.
 """
 
 import numpy as np

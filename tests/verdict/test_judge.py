@@ -1,0 +1,177 @@
+"""Labels: of networks built by hand, of tables that look answers up, and of networks that have learned nothing."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from circle_networks import circle_network
+from exact_network import cosine_logits, exact_snapshot
+
+from grokinterp.models import ModelConfig, initial_weights
+from grokinterp.runs import Snapshot
+from grokinterp.tasks import Task, TaskConfig
+from grokinterp.verdict import THRESHOLDS, Verdict, find_verdict, judge, measure_network, with_random_weights
+
+P = 23
+
+
+def quick(snapshot: Snapshot) -> Verdict:
+    return find_verdict(snapshot, full=False, triples=500)
+
+
+def circles_of(seed: int) -> dict[int, float]:
+    """Two to four frequencies, strong enough to answer right."""
+    random = np.random.default_rng(seed)
+    chosen = random.choice(np.arange(1, P // 2 + 1), size=random.integers(2, 5), replace=False)
+    return {int(freq): float(random.uniform(4, 8)) for freq in chosen}
+
+
+def pizza_logits(amplitudes: dict[int, float]) -> np.ndarray:
+    a, b = Task(TaskConfig(p=P)).pairs.T[:, :, None]
+    waves = [
+        alpha * np.abs(np.cos(np.pi * k * (a - b) / P)) * np.cos(2 * np.pi * k * (a + b - np.arange(P)) / P)
+        for k, alpha in amplitudes.items()
+    ]
+    return sum(waves)
+
+
+def right_and_random(seed: int) -> np.ndarray:
+    """Logits that are right and otherwise noise: a table learned by heart."""
+    task = Task(TaskConfig(p=P))
+    noise = np.random.default_rng(seed).normal(size=(task.n_pairs, P))
+    return 3 * noise + 20 * np.eye(P)[task.answers]
+
+
+@pytest.mark.parametrize("kind", ["clock", "pizza"])
+@pytest.mark.parametrize("operation", ["add", "subtract"])
+def test_exact_clocks_and_pizzas_are_recognised(kind, operation):
+    snapshot = circle_network(P, circles_of(1), kind, operation=operation)
+    verdict = quick(snapshot)
+    expected = kind
+    assert verdict.measured.all_accuracy == 1
+    assert verdict.label == expected
+    assert verdict.explained > 0.999
+    assert verdict.loss_recovered == pytest.approx(1, abs=1e-2)
+    assert set(verdict.measured.keys) == set(circles_of(1))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["clock", "pizza"])
+@pytest.mark.parametrize("seed", range(20))
+def test_exact_networks_of_any_seed_are_recognised_also_with_noise_on_their_weights(kind, seed):
+    exact = quick(circle_network(P, circles_of(seed), kind))
+    assert (exact.label, exact.explained > 0.999) == (kind, True)
+    noisy = quick(circle_network(P, circles_of(seed), kind, noise=0.03, seed=seed))
+    assert noisy.label in ({kind} if noisy.measured.all_accuracy >= 0.99 else {"not generalised", "memorised"})
+
+
+def test_halfway_between_is_mixed_and_says_why():
+    verdict = quick(circle_network(P, {3: 6.0, 5: 6.0, 8: 6.0}, "0.5"))
+    assert verdict.label == "mixed"
+    assert verdict.measured.clock_share == pytest.approx(0.5, abs=0.02)
+    assert "50" in verdict.judgement.reasons_for[0]
+
+
+def test_each_circle_is_judged_by_itself():
+    clock, pizza = circle_network(P, {3: 8.0, 7: 0.0}, "clock"), circle_network(P, {3: 0.0, 7: 3.0}, "pizza")
+    both = added(clock, pizza)
+    verdict = quick(both)
+    found = {circle.freq: round(circle.clockness, 1) for circle in verdict.measured.circles}
+    assert found == {3: 1.0, 7: 0.0}
+    assert verdict.label == "clock"
+    assert any("circle 7" in reason and "pizza" in reason for reason in verdict.judgement.reasons_against)
+
+
+def added(first: Snapshot, second: Snapshot) -> Snapshot:
+    """One network with the neurons of both, whose embeddings and attention are the same."""
+    config = first.config.model_copy(update={"d_mlp": first.config.d_mlp + second.config.d_mlp})
+    weights = dict(first.weights)
+    for name, axis in (("blocks.0.mlp.W_in", 1), ("blocks.0.mlp.b_in", 0), ("blocks.0.mlp.W_out", 0)):
+        weights[name] = torch.cat([first.weights[name], second.weights[name]], dim=axis)
+    return Snapshot(0, first.task, config, weights)
+
+
+@pytest.mark.parametrize("kind", ["clock", "pizza"])
+def test_tables_with_a_circuits_logits_are_named_by_their_form_with_a_reservation(kind):
+    amplitudes = {3: 9.0, 5: 7.0, 8: 4.0}
+    logits = cosine_logits(P, amplitudes) if kind == "clock" else pizza_logits(amplitudes)
+    verdict = quick(exact_snapshot(P, logits))
+    assert (verdict.label, verdict.explained > 0.999) == (kind, True)
+    assert "it may look answers up" in verdict.judgement.reasons_against[0]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        TaskConfig(p=P),
+        TaskConfig(p=8, operation="multiply"),
+        TaskConfig(operation="compose", group="S3"),
+        TaskConfig(operation="compose", group="S4"),
+        TaskConfig(operation="compose", group="Q8"),
+        TaskConfig(p=7, operation="x2+y2"),
+        TaskConfig(operation="table", table=["0,1,2", "2,0,1", "1,1,0"]),
+    ],
+    ids=lambda config: f"{config.operation} {config.group or config.p}",
+)
+def test_a_table_that_singles_out_the_answer_is_no_algorithm(task):
+    task = Task(task)
+    verdict = find_verdict(exact_snapshot(task, 10 * np.eye(task.n_answers)[task.answers]), full=False)
+    assert verdict.measured.all_accuracy == 1
+    assert verdict.label == "unexplained"
+    assert verdict.judgement.reasons_against
+    assert verdict.headline == f"This network answers {task.name}, but no account that was tried predicts how."
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_table_learned_by_heart_is_no_algorithm(seed):
+    verdict = quick(exact_snapshot(P, right_and_random(seed)))
+    assert (verdict.measured.all_accuracy, verdict.label) == (1.0, "unexplained")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_networks_are_no_algorithm(seed):
+    task, config = Task(TaskConfig(p=P)), ModelConfig(d_model=32, n_heads=2, d_head=16, d_mlp=64, seed=seed)
+    untrained = Snapshot(0, task, config, initial_weights(config, task))
+    for snapshot in (untrained, with_random_weights(untrained, seed=seed)):
+        measured = measure_network(snapshot, (1, 2, 3), triples=100)
+        assert judge(measured, task).label == "not generalised"
+        # Nor would any account pass for one if the network were right.
+        assert not THRESHOLDS["explained"].holds(measured.accounts["mixed"].explained)
+
+
+def test_memorising_is_told_from_failing_only_where_the_train_pairs_are_known():
+    task = Task(TaskConfig(p=P, train_fraction=0.5))
+    logits = np.zeros((task.n_pairs, P))
+    logits[task.split.train, task.answers[task.split.train]] = 10
+    memorised = quick(exact_snapshot(task, logits))
+    assert memorised.label == "memorised"
+    assert memorised.headline.startswith(f"This network has memorised {task.name}; its circuit explains")
+    unknown = Task(task.config.model_copy(update={"split_scheme": "unknown"}))
+    failed = quick(exact_snapshot(unknown, logits))
+    assert failed.label == "not generalised"
+    assert "cannot be told from failing" in failed.judgement.reasons_against[0]
+
+
+def test_lines_of_evidence_that_contradict_leave_it_mixed():
+    measured = measure_network(circle_network(P, circles_of(1), "clock"), tuple(circles_of(1)), triples=100)
+    task = Task(TaskConfig(p=P))
+    values = dict(gradient_symmetricity=0.99, distance_irrelevance=0.1, averaged_embeddings=0.999)
+
+    def label(**changed: float) -> str:
+        return judge(type(measured)(**{**vars(measured), **changed}), task).label
+
+    assert label() == "clock"
+    assert label(gradient_symmetricity=0.99) == "clock"
+    assert label(**values) == "mixed"
+    assert label(**{name: math.nan for name in values}) == "clock"
+    assert label(gradient_symmetricity=0.99, averaged_embeddings=math.nan, distance_irrelevance=math.nan) == "mixed"
+
+
+@pytest.mark.parametrize("kind", ["clock", "pizza"])
+def test_bounds_leave_a_gap_between_clock_and_pizza(kind):
+    for name in ("GS", "DI", "averaged"):
+        clock, pizza = THRESHOLDS[f"{name}_clock"], THRESHOLDS[f"{name}_pizza"]
+        assert clock.sign != pizza.sign
+        assert not any(clock.holds(x) and pizza.holds(x) for x in np.linspace(-1, 2, 301).tolist())
+    assert not THRESHOLDS[kind].holds(math.nan)

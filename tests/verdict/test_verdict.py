@@ -1,0 +1,169 @@
+"""Verdicts on trained networks: the shipped run, other people's, and networks that memorise."""
+
+import json
+import math
+
+import pytest
+import torch
+from circle_networks import circle_network
+
+from grokinterp.errors import GrokinterpError
+from grokinterp.runs import RunConfig, import_run
+from grokinterp.training import train
+from grokinterp.verdict import Verdict, find_verdict, with_random_weights, with_shuffled_answers
+
+
+@pytest.fixture(scope="module")
+def of_mainline(mainline) -> Verdict:
+    return find_verdict(mainline, triples=3000)
+
+
+def test_the_mainline_is_a_clock_with_two_pizza_circles(of_mainline):
+    assert of_mainline.label == "clock"
+    assert of_mainline.measured.keys == (14, 35, 41, 42, 52)
+    assert of_mainline.explained == pytest.approx(0.9663, abs=1e-4)
+    kinds = {circle.freq: round(circle.clockness) for circle in of_mainline.measured.circles}
+    assert kinds == {14: 0, 35: 1, 41: 0, 42: 1, 52: 1}
+    assert all(circle.fit > 0.99 and circle.works_alone > 0.9 for circle in of_mainline.measured.circles)
+    assert "circles 14" in of_mainline.judgement.reasons_against[0]
+    assert of_mainline.headline == (
+        "This network adds as a clock, on frequencies 14, 35, 41, 42 and 52: the account explains 96.6 % of its logits."
+    )
+
+
+def test_published_values_of_the_mainline(of_mainline):
+    """At step 20,000; published for 40,000 (docs/verdict.md says where they differ)."""
+    losses = {row.name: row.value for row in of_mainline.evidence}
+    assert of_mainline.measured.accounts["clock"].explained >= 0.94  # Published: .95.
+    assert losses["loss_characters"] == pytest.approx(4.7e-8, rel=0.1)
+    assert losses["loss_answer_functions"] == pytest.approx(5.547e-8, rel=0.1)
+    assert losses["loss_blocks"] == pytest.approx(7.24e-8, rel=0.2)
+    assert losses["loss_polynomials"] < 1.1 * of_mainline.measured.loss
+    assert losses["loss_W_L_null_space"] > 4
+    ablated = {(part.part, part.how): part.loss for part in of_mainline.examination.frequencies}
+    published = {14: 2.0e-4, 35: 4.6e-4, 41: 1.9e-3, 42: 5.2e-3, 52: 2.4e-2}
+    for freq, value in published.items():
+        assert abs(math.log10(ablated[f"neurons of frequency {freq}", "mean"] / value)) < 0.3
+
+
+def test_every_control_is_far_from_what_it_controls(of_mainline):
+    rows = {row.name: row for row in of_mainline.evidence}
+    for name in ("logits_by_circles", "logits_as_clock"):
+        assert set(rows[name].controls) == {"random_weights", "shuffled_answers", "memorised"}
+        assert max(rows[name].controls.values()) < 0.02
+    assert rows["loss_answer_functions"].controls["random_weights"] > 4
+    assert rows["test_accuracy"].controls["memorised"] < 0.5
+
+
+def test_the_guarantee_is_below_the_accuracy_and_far_above_chance(of_mainline):
+    certificate = of_mainline.certificate
+    assert 0.5 < certificate.lower_bound <= certificate.accuracy == 1.0
+
+
+def test_at_step_1400_it_has_memorised(mainline):
+    verdict = find_verdict(mainline, step=1400, full=False, triples=500)
+    assert verdict.label == "memorised"
+    assert verdict.explained == pytest.approx(0.0177, abs=1e-3)
+    assert "1.77 %" in verdict.headline
+
+
+def test_a_step_that_is_not_kept(mainline):
+    with pytest.raises(GrokinterpError, match=r"step 1234: .* has no such checkpoint; the nearest is 1400"):
+        find_verdict(mainline, step=1234)
+
+
+def test_verdict_json_is_plain(of_mainline):
+    content = json.loads(json.dumps(of_mainline.to_dict(), allow_nan=False))
+    assert content["verdict"]["label"] == "clock"
+    assert content["verdict"]["explained"] == of_mainline.explained
+    assert content["verdict"]["key_frequencies"] == [14, 35, 41, 42, 52]
+    row = next(row for row in content["evidence"] if row["name"] == "clock_share")
+    assert (row["threshold"], row["holds"]) == ("≥ 0.7 clock; ≤ 0.3 pizza", True)
+    assert content["guarantee"]["lower_bound"] == of_mainline.certificate.lower_bound
+    assert len(content["circles"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "GS", "DI"),
+    [("model_p99zdpze5l.pt", "pizza", 0.993761, 0.171736), ("model_l8k1hzciux.pt", "clock", 0.346125, 0.848260)],
+)
+def test_the_public_pizza_models(shared_data, tmp_path, file, label, GS, DI):
+    run = import_run(shared_data / "pizza" / file, out=tmp_path / "run")
+    verdict = find_verdict(run, full=False)
+    assert verdict.label == label
+    assert verdict.measured.gradient_symmetricity == pytest.approx(GS, abs=1e-4)
+    assert verdict.measured.distance_irrelevance == pytest.approx(DI, abs=1e-4)
+    assert verdict.measured.triples == 59**3
+    assert "memorised" not in verdict.nulls
+
+
+def test_a_public_network_between_the_two_is_mixed(shared_data, tmp_path):
+    file = shared_data / "nanda" / "wd_10-1_mod_addition_loss_curve.pth"
+    verdict = find_verdict(import_run(file, out=tmp_path / "run"), full=False, triples=3000)
+    assert verdict.label == "mixed"
+    assert verdict.measured.clock_share == pytest.approx(0.447, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("C113", "clock"),
+        ("D59", "irrep (sign, freq 2, freq 5, freq 21)"),
+        ("S5", "irrep ((1,1,1,1,1), (2,1,1,1))"),
+    ],
+)
+def test_the_public_group_networks(shared_data, tmp_path, name, label):
+    run = import_run(shared_data / "chughtai" / f"{name}_T_seed1", out=tmp_path / "run")
+    verdict = find_verdict(run, full=False, triples=1000)
+    assert verdict.label == label
+    assert verdict.explained > 0.96
+    if name == "S5":
+        irrep, coset = (verdict.measured.accounts[account] for account in ("irrep", "coset"))
+        assert irrep.explained > 0.99999
+        assert coset.explained > 0.99999
+        assert (irrep.numbers, round(coset.numbers)) == (324, 340)
+        # The control: neurons of random weights are predicted by neither.
+        assert verdict.nulls["random_weights"].accounts["irrep"].explained < 0.2
+        assert verdict.nulls["random_weights"].accounts["coset"].explained < 0.05
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20))
+def test_networks_that_memorise_get_no_algorithm(tmp_path, seed):
+    """No weight decay, 30 % of the data; then judged as if nobody knew the train pairs."""
+    settings = ["task.p=59", "training.weight_decay=0", "training.steps=600", "training.threads=1"]
+    settings += ["model.d_model=64", "model.d_head=16", "model.d_mlp=128", f"model.seed={seed}"]
+    run = train(RunConfig().with_settings([*settings, f"task.split_seed={seed}"]), tmp_path / "run", progress=False)
+    verdict = find_verdict(run, full=False, triples=200)
+    assert verdict.measured.train_accuracy == 1
+    assert verdict.label == "memorised"
+
+
+def test_a_network_trained_on_nearly_all_pairs_without_weight_decay_is_unexplained(tmp_path):
+    """It answers nearly all pairs, having learned them by heart: accuracy alone is no sign of an algorithm."""
+    settings = ["task.p=23", "task.train_fraction=0.998", "training.weight_decay=0", "training.steps=1500"]
+    settings += ["model.d_model=64", "model.d_head=16", "model.d_mlp=256", "training.threads=1"]
+    run = train(RunConfig().with_settings(settings), tmp_path / "run", progress=False)
+    verdict = find_verdict(run, full=False, triples=500)
+    assert verdict.measured.train_accuracy == 1
+    assert verdict.label in ("unexplained", "memorised", "not generalised")
+
+
+def test_a_snapshot_alone_and_every_part_of_a_small_network():
+    verdict = find_verdict(circle_network(23, {3: 6.0, 7: 5.0}, "clock"))
+    assert verdict.run is None
+    assert verdict.examination is not None
+    assert verdict.probes is not None
+    assert verdict.certificate.lower_bound == 1
+    assert verdict.to_dict()["run"]["name"] is None
+
+
+def test_controls_keep_norms_and_seeds():
+    snapshot = circle_network(23, {3: 6.0, 7: 5.0}, "clock")
+    random, again = with_random_weights(snapshot, seed=3), with_random_weights(snapshot, seed=3)
+    for name, weight in snapshot.weights.items():
+        assert random.weights[name].norm().item() == pytest.approx(weight.norm().item(), rel=1e-5)
+        assert torch.equal(random.weights[name], again.weights[name])
+    shuffled = with_shuffled_answers(snapshot)
+    assert sorted(shuffled.logits[5].tolist()) == pytest.approx(sorted(snapshot.logits[5].tolist()), abs=1e-5)
+    assert shuffled.logits.argmax(axis=1).tolist() != snapshot.logits.argmax(axis=1).tolist()
