@@ -5,6 +5,8 @@
     run = grokinterp.train("quick", "runs/quick")      # or grokinterp.load_run(folder)
     report = grokinterp.analyze(run)
     report.finding, report.key_frequencies
+    verdict = grokinterp.find_verdict(run)
+    verdict.label, verdict.explained, verdict.judgement.reasons_against
 
 `grokinterp.fourier` stands alone and needs NumPy only. Nothing heavy is imported before it is used.
 """
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .analysis import as_xarray as as_xarray
     from .errors import GrokinterpError as GrokinterpError
     from .report import write_report as write_report
+    from .report import write_verdict as write_verdict
     from .runs import Run as Run
     from .runs import RunConfig as RunConfig
     from .runs import Snapshot as Snapshot
@@ -43,6 +46,7 @@ _WHERE = {
     "load_run": "runs",
     "train": "training",
     "write_report": "report",
+    "write_verdict": "report",
 }
 _ROOMS = ("analysis", "errors", "fourier", "models", "report", "runs", "tasks", "training", "verdict")
 

@@ -78,6 +78,7 @@ def train(
 def analyze(
     run_dir: RunDir,
     out: Annotated[Path | None, typer.Option(help="Where to write the report; RUN_DIR/report otherwise.")] = None,
+    verdict: Annotated[bool, typer.Option(help="Lead the report with a verdict on the algorithm.")] = True,
 ) -> None:
     """Say how a trained network works: report.html, report.json and measures.csv."""
     from tqdm import tqdm
@@ -85,14 +86,18 @@ def analyze(
     from .analysis import analyze as analyze_run
     from .report import write_report
     from .runs import load_run
+    from .verdict import find_verdict
 
     if out is None and run_dir.startswith("hf://"):
         raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
     run = load_run(run_dir)
     with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
         report = analyze_run(run, on_step=lambda _: bar.update())
-    paths = write_report(report, out or Path(run_dir) / "report")
+    found = find_verdict(run, step=report.snapshot.step, full=False) if verdict else None
+    paths = write_report(report, out or Path(run_dir) / "report", found)
     console = _console()
+    if found:
+        console.print(f"{found.label}: {found.headline}")
     for sentence in report.finding:
         console.print(sentence)
     console.print()
@@ -100,8 +105,8 @@ def analyze(
         console.print(str(path))
 
 
-@app.command()
-def verdict(
+@app.command(name="verdict")
+def verdict_(
     run_dir: Annotated[
         str, typer.Argument(metavar="RUN_DIR", help="A run folder, hf://user/repo, or a folder of runs with --csv.")
     ],

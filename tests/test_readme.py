@@ -57,12 +57,14 @@ def test_the_presets_are_all_described():
 
 def test_the_commands_exist_with_their_options(tmp_path: Path):
     commands = re.findall(r"\.venv/bin/grokinterp (.*?)(?:  +#|$)", TEXT, flags=re.MULTILINE)
-    assert len(commands) == 2
-    train, analyze = (shlex.split(command) for command in commands)
+    assert len(commands) == 3
+    train, analyze, verdict = (shlex.split(command) for command in commands)
     program, out = [sys.executable, "-m", "grokinterp.cli"], str(tmp_path / "run")
     subprocess.run([*program, *train[:-1], out, "--steps", "2"], check=True, capture_output=True)
     subprocess.run([*program, analyze[0], out], check=True, capture_output=True)
     assert (tmp_path / "run" / "report" / "report.html").exists()
+    subprocess.run([*program, verdict[0], out], check=True, capture_output=True)
+    assert (tmp_path / "run" / "verdict" / "verdict.html").exists()
 
 
 def test_the_quick_start_notebook_runs():

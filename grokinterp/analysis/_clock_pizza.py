@@ -123,8 +123,9 @@ def _sample(n_triples: int, n: int, seed: int) -> Int[torch.Tensor, " triple"]:
 def _double(model: "HookedTransformer") -> "HookedTransformer":
     """A copy in float64 whose weights ask for no gradients; hooks that shape the network are copied with it."""
     double = copy.deepcopy(model).requires_grad_(False).double()
-    # transformer_lens casts the attention pattern to the configured type.
-    double.cfg.dtype = torch.float64
+    # transformer_lens casts the attention pattern to the configured type; a network without attention has none.
+    if hasattr(double, "cfg"):
+        double.cfg.dtype = torch.float64
     return double
 
 

@@ -41,9 +41,9 @@ class Account:
 
 
 SAYS = {
-    "clock": "logits are Σ_k α_k cos(w_k(a + b − c)), the same for all pairs with one sum",
-    "pizza": "logits are Σ_k (α_k |cos(w_k(a − b)/2)| − β_k cos(w_k(a − b))) cos(w_k(a + b − c))",
-    "mixed": "logits are cosines in a + b − c whose amplitudes are a clock's and a pizza's together",
+    "clock": "logits are Σ_k α_k cos(w_k({answer} − c)), the same for all pairs with one answer",
+    "pizza": "logits are Σ_k (α_k |cos(w_k d/2)| − β_k cos(w_k d)) cos(w_k({answer} − c)), d the inputs' distance",
+    "mixed": "logits are cosines of {answer} − c whose amplitudes are a clock's and a pizza's together",
     "lookup": "logits single out the answer and say nothing else",
     "characters": "logits are a sum of characters χ(ab c⁻¹) of the key irreps",
     "irrep": "neurons see a and b through the key irreps alone",
@@ -66,7 +66,8 @@ def accounts(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:
 def _of_pattern(snapshot: Snapshot, places: Places, keys: tuple[int, ...], kind: str) -> Account:
     fit = fit_pattern(snapshot.logits, places, keys, kind)
     loss, accuracy, recovered = _in_group(snapshot, places, fit.logits.reshape(-1, places.structure.n))
-    return Account(kind, SAYS[kind], fit.explained, loss, accuracy, recovered, fit.by_freq)
+    says = SAYS[kind].format(answer=places.structure.combination)
+    return Account(kind, says, fit.explained, loss, accuracy, recovered, fit.by_freq)
 
 
 def _of_lookup(snapshot: Snapshot, places: Places) -> Account:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from grokinterp.tasks import Structure
+
 from ._measured import Measured
 from ._thresholds import THRESHOLDS
 
@@ -37,11 +39,24 @@ class _Row:
     of: Callable[[Measured], float]
     bounds: tuple[str, ...] = ()
 
+    @property
+    def has_shuffled_control(self) -> bool:
+        """Answers that change names leave what does not look at the answers as it was: that is no control."""
+        return self.name not in _WITHOUT_ANSWERS
+
 
 def _account(name: str, what: str) -> Callable[[Measured], float]:
     return lambda measured: getattr(measured.accounts[name], what) if name in measured.accounts else float("nan")
 
 
+_WITHOUT_ANSWERS = (
+    "clustered_neurons",
+    "embedding_in_keys",
+    "gradient_symmetricity",
+    "averaged_embeddings",
+    "neurons_by_irreps",
+    "neurons_by_cosets",
+)
 _ROWS = (
     _Row(
         "train_accuracy",
@@ -66,7 +81,7 @@ _OF_CIRCLES = (
     _Row(
         "logits_by_circles",
         "sufficiency",
-        "Logits explained by cosines of a + b − c, with amplitudes of clocks and pizzas",
+        "Logits explained by cosines of {answer} − c, with amplitudes of clocks and pizzas",
         _account("mixed", "explained"),
         ("explained",),
     ),
@@ -103,7 +118,7 @@ _OF_CIRCLES = (
     _Row(
         "distance_irrelevance",
         "algorithm",
-        "Does the right logit hang on a − b?",
+        "Is the right logit the same at every distance of the inputs?",
         lambda m: m.distance_irrelevance,
         ("DI_clock", "DI_pizza"),
     ),
@@ -153,17 +168,24 @@ _OF_IRREPS = (
 )
 
 
-def evidence(measured: Measured, nulls: Mapping[str, Measured], *, cyclic: bool) -> tuple[Evidence, ...]:
+def evidence(measured: Measured, nulls: Mapping[str, Measured], structure: Structure | None) -> tuple[Evidence, ...]:
     """The rows that the verdict's rules look at."""
-    words = ("frequency", "frequencies") if cyclic else ("irrep", "irreps")
-    rows = (*_ROWS, *((_OF_CIRCLES if cyclic else _OF_IRREPS) if measured.accounts else ()))
+    words = {"irrep": "", "irreps": "", "answer": ""}
+    rows = _ROWS
+    if structure:
+        words = {"irrep": structure.irrep_word, "irreps": structure.irrep_words, "answer": structure.combination}
+        rows += (_OF_CIRCLES if structure.is_cyclic else _OF_IRREPS) if measured.accounts else ()
     return tuple(
         Evidence(
             row.name,
             row.kind,
-            row.question.format(irrep=words[0], irreps=words[1]),
+            row.question.format(**words),
             row.of(measured),
-            {name: row.of(null) for name, null in nulls.items()},
+            {
+                name: row.of(null)
+                for name, null in nulls.items()
+                if row.has_shuffled_control or name != "shuffled_answers"
+            },
             *_held(row, row.of(measured)),
         )
         for row in rows

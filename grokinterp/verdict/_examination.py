@@ -13,7 +13,7 @@ from ._patching import Patching, patch
 from ._sufficiency import KeyStructure, Replacement, key_structure, replacements
 
 _REPLACED: dict[str, tuple[Kind, str]] = {
-    "characters": ("sufficiency", "Loss with the logits replaced by {form}"),
+    "characters": ("sufficiency", "Loss with the logits replaced by {form}, by least squares"),
     "answer_functions": ("sufficiency", "Loss with the logits' key {irreps} of the answer alone (restricted loss)"),
     "blocks": ("sufficiency", "Loss with the logits' key blocks in a and b alone"),
     "polynomials": ("sufficiency", "Loss with every clustered neuron replaced by functions of its own {irrep}"),
@@ -65,7 +65,7 @@ def examination_rows(
     examination: Examination, nulls: Mapping[str, Mapping[tuple[str, str], float]], structure: Structure
 ) -> tuple[Evidence, ...]:
     """The replacements and the removals of key irreps as evidence."""
-    form = "cosines of a + b − c by least squares" if structure.is_cyclic else "characters by least squares"
+    form = f"cosines of {structure.combination} − c" if structure.is_cyclic else "characters"
     words = {"irrep": structure.irrep_word, "irreps": structure.irrep_words, "form": form}
 
     def beside(key: tuple[str, str]) -> dict[str, float]:

@@ -99,9 +99,12 @@ def _circles(measured: Measured) -> Judgement:
     share = measured.clock_share
     leaning = "clock" if holds("clock", share) else "pizza" if holds("pizza", share) else "mixed"
     votes = _votes(measured)
-    circles = f"of what the circles explain, {percent(share)} is a clock's and {percent(1 - share)} a pizza's"
+    clocks = round(share, 3)
+    circles = (
+        f"of what the circles explain, {percent(clocks)} is a clock's and {percent(round(1 - clocks, 3))} a pizza's"
+    )
     if leaning == "mixed":
-        bounds = f"{percent(1 - THRESHOLDS['pizza'].bound)} of either"
+        bounds = f"circles of which at least {percent(THRESHOLDS['clock'].bound)} is one of the two"
         return Judgement("mixed", mixed, [circles], [text for _, text in votes], [bounds])
     support = [text for vote, text in votes if vote == leaning]
     contradict = [text for vote, text in votes if vote not in (leaning, "")]

@@ -124,7 +124,7 @@ def find_verdict(
     tell("null controls")
     networks = controls(whole, snapshot, seed=seed)
     nulls = {name: measure_network(null, chosen, triples=TRIPLES_OF_CONTROLS) for name, null in networks.items()}
-    rows = evidence(measured, nulls, cyclic=bool(structure and structure.is_cyclic))
+    rows = evidence(measured, nulls, structure)
     examination = certificate = probes = None
     if full:
         tell("replacements, ablations and patching")

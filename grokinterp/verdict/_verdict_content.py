@@ -82,6 +82,7 @@ def _examined(verdict: "Verdict") -> dict[str, Any]:
     if certificate := verdict.certificate:
         found["guarantee"] = {
             "lower_bound": certificate.lower_bound,
+            "explained_bound": certificate.explained_bound,
             "accuracy": certificate.accuracy,
             "chance": certificate.chance,
             "is_vacuous": certificate.is_vacuous,
