@@ -29,6 +29,16 @@ curves(run, (14, 35, 41, 42, 52), steps=steps)
 print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 """
 
+VERDICT = f"""
+import json, resource, time
+from grokinterp import find_verdict, load_run
+run = load_run({str(MAINLINE)!r})
+find_verdict(run, full=FULL)  # The first one imports.
+start = time.perf_counter()
+find_verdict(run, full=FULL)
+print(json.dumps([time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
 
 def alternate(*ways: Callable[[], object], rounds: int = ROUNDS, repeats: int = 3) -> list[float]:
     """Median seconds of each way; every round takes all of them in turn, so that a slow moment falls on all."""
@@ -62,6 +72,12 @@ def analysis_rows(table: Table) -> None:
     table.add_row("peak memory of that process", f"{peak / 1024:.0f} MB", "")
 
 
+def verdict_rows(table: Table) -> None:
+    for label, full in (("verdict on the mainline, what the rules look at", False), ("verdict, all of it", True)):
+        seconds, peak = json.loads(output_of("-c", VERDICT.replace("FULL", str(full))))
+        table.add_row(label, f"{seconds:.1f} s, {peak / 1024:.0f} MB", "")
+
+
 def import_rows(table: Table) -> None:
     for label, command in (
         ("python, nothing imported", ("-c", "pass")),
@@ -77,6 +93,7 @@ def main() -> None:
     table = Table("measured", "median", "ratio", title=f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     training_rows(table)
     analysis_rows(table)
+    verdict_rows(table)
     import_rows(table)
     Console().print(table)
 

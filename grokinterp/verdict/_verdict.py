@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from grokinterp.analysis import Keys, find_keys, plain
+from grokinterp.analysis import Keys, Places, decompose_logits, find_keys, plain
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot, load_run
 from grokinterp.wording import listed, percent
@@ -18,6 +18,7 @@ from ._examination import Examination, examination_rows, examine, losses_of
 from ._judge import Judgement, judge
 from ._measured import Measured, measure_network
 from ._probes import SparseProbes, sparse_probes
+from ._thresholds import THRESHOLDS
 from ._verdict_content import verdict_content
 
 Found = TypeVar("Found")
@@ -102,7 +103,8 @@ def find_verdict(
     **Arguments:**
 
     - `run`: a `Run`, the path of its folder, or a single `Snapshot` (which has no memorised checkpoint as control).
-    - `rule`: how key irreps are chosen, see `KeyIrreps`.
+    - `rule`: how key irreps are chosen, see `KeyIrreps`. By default as in `find_keys`, and if these explain less of the
+      logits than the bound of `THRESHOLDS`, all irreps that are above chance.
     - `full`: with the examination (replacements, ablations, patching, interventions), the guarantee and the probes;
       otherwise what the rules look at, in a fraction of the time.
     - `triples`: how many of the gradient symmetricity, see `measure_network`.
@@ -118,7 +120,7 @@ def find_verdict(
     structure = snapshot.task.structure
     tell("key irreps")
     keys = find_keys(snapshot, rule) if structure else None
-    chosen = keys.chosen if keys else ()
+    chosen = _enough(snapshot, keys, rule) if keys else ()
     tell("accounts and circles")
     measured = measure_network(snapshot, chosen, triples=triples)
     tell("null controls")
@@ -148,6 +150,16 @@ def find_verdict(
         certificate=certificate,
         probes=probes,
     )
+
+
+def _enough(snapshot: Snapshot, keys: Keys, rule: str | None) -> tuple[int, ...]:
+    """The key irreps; all that are above chance where a default rule's choice leaves too much of the logits out.
+
+    A quarter of the strongest is a clean cut for few circles of like size, and cuts off weak ones that matter.
+    """
+    share = decompose_logits(snapshot.logits, Places.of(snapshot.task), ()).share
+    few = share[list(keys.chosen)].sum() < THRESHOLDS["explained"].bound
+    return keys.control.above_chance if rule is None and few and keys.by_rule.logits else keys.chosen
 
 
 def _checkpoint(run: Run, step: int | None) -> Snapshot:

@@ -8,6 +8,7 @@ import torch
 from circle_networks import circle_network
 from exact_network import cosine_logits, exact_snapshot
 
+from grokinterp.analysis import find_keys
 from grokinterp.models import ModelConfig, initial_weights
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
@@ -175,3 +176,14 @@ def test_bounds_leave_a_gap_between_clock_and_pizza(kind):
         assert clock.sign != pizza.sign
         assert not any(clock.holds(x) and pizza.holds(x) for x in np.linspace(-1, 2, 301).tolist())
     assert not THRESHOLDS[kind].holds(math.nan)
+
+
+def test_many_weak_circles_beside_a_strong_one_are_all_taken():
+    amplitudes = {3: 9.0} | {freq: 2.0 for freq in (1, 2, 4, 5, 6, 7, 8, 9)}
+    snapshot = circle_network(P, amplitudes, "clock")
+    assert find_keys(snapshot).chosen == (3,)
+    verdict = quick(snapshot)
+    assert set(verdict.measured.keys) == set(amplitudes)
+    assert verdict.explained > 0.999
+    # Whoever names a rule gets what it chooses.
+    assert find_verdict(snapshot, rule="W_L", full=False, triples=100).label == "unexplained"
