@@ -28,7 +28,7 @@ RESERVED = {
     "plotly": {"report"},
     "jinja2": {"report"},
     "sklearn": {"verdict"},
-    "typer": {"cli.py"},
+    "typer": {"cli"},
     "safetensors": {"runs"},
 }
 

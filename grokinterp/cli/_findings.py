@@ -1,0 +1,94 @@
+"""Commands that say what is in one run: analyze, verdict."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grokinterp.errors import GrokinterpError
+
+from ._terminal import RunDir, console
+
+
+def analyze(
+    run_dir: RunDir,
+    out: Annotated[Path | None, typer.Option(help="Where to write the report; RUN_DIR/report otherwise.")] = None,
+    verdict: Annotated[bool, typer.Option(help="Lead the report with a verdict on the algorithm.")] = True,
+) -> None:
+    """Say how a trained network works: report.html, report.json and measures.csv."""
+    from tqdm import tqdm
+
+    from grokinterp.analysis import analyze as analyze_run
+    from grokinterp.report import write_report
+    from grokinterp.runs import load_run
+    from grokinterp.verdict import find_verdict
+
+    if out is None and run_dir.startswith("hf://"):
+        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
+    run = load_run(run_dir)
+    with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
+        report = analyze_run(run, on_step=lambda _: bar.update())
+    found = find_verdict(run, step=report.snapshot.step, full=False) if verdict else None
+    paths = write_report(report, out or Path(run_dir) / "report", found)
+    terminal = console()
+    if found:
+        terminal.print(f"{found.label}: {found.headline}")
+    for sentence in report.finding:
+        terminal.print(sentence)
+    terminal.print()
+    for path in (paths.html, paths.json, paths.csv):
+        terminal.print(str(path))
+
+
+def verdict(
+    run_dir: Annotated[
+        str, typer.Argument(metavar="RUN_DIR", help="A run folder, hf://user/repo, or a folder of runs with --csv.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Where to write the verdict; RUN_DIR/verdict otherwise.")] = None,
+    step: Annotated[int | None, typer.Option(help="Which checkpoint; the last one otherwise.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what the rules look at.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Judge all runs below RUN_DIR into this table; resumable.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes for --csv; one per core otherwise.")] = None,
+) -> None:
+    """Say which algorithm a trained network uses, with evidence and controls: verdict.html and verdict.json."""
+    if csv is not None:
+        if out is not None or step is not None:
+            raise GrokinterpError("--csv judges the last step of many runs: needs neither --out nor --step")
+        _verdicts(run_dir, csv, jobs, full=not quick)
+        return
+    from tqdm import tqdm
+
+    from grokinterp.report import write_verdict
+    from grokinterp.runs import load_run
+    from grokinterp.verdict import find_verdict
+
+    if out is None and run_dir.startswith("hf://"):
+        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the verdict into")
+    run = load_run(run_dir)
+    with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
+        found = find_verdict(run, step=step, full=not quick, on_part=bar.set_description_str)
+    paths = write_verdict(found, out or Path(run_dir) / "verdict")
+    terminal = console()
+    terminal.print(f"{found.label}: {found.headline}")
+    for reasons, sign in ((found.judgement.reasons_for, "+"), (found.judgement.reasons_against, "−")):
+        for reason in reasons:
+            terminal.print(f"{sign} {reason}")
+    if found.certificate:
+        terminal.print(found.certificate.says)
+    terminal.print()
+    for path in (paths.html, paths.json):
+        terminal.print(str(path))
+
+
+def _verdicts(folder: str, csv: Path, jobs: int | None, *, full: bool) -> None:
+    from grokinterp.verdict import verdicts
+
+    terminal = console()
+
+    def show(row: dict[str, object]) -> None:
+        terminal.print(f"{row['run']}: {row['error'] or row['label']}")
+
+    rows = verdicts(folder, csv, jobs=jobs, full=full, on_row=show)
+    bad = sum(bool(row["error"]) for row in rows)
+    terminal.print(f"{len(rows)} runs, {bad} of them without a verdict; the table is {csv}")
