@@ -70,7 +70,9 @@ def test_train_info_analyze_from_nothing_to_a_report(grokinterp, tmp_path):
 
     analysed = grokinterp("analyze", out, "--out", tmp_path / "report")
     assert (analysed.returncode, analysed.stderr) == (0, "")
-    assert analysed.stdout.startswith("This network has not learned its training pairs")
+    verdict, finding, *_ = analysed.stdout.splitlines()
+    assert verdict.startswith("not generalised: This network has not learned (a + b) mod 7")
+    assert finding.startswith("This network has not learned its training pairs")
     for name in ("report.html", "report.json", "measures.csv"):
         assert str(tmp_path / "report" / name) in analysed.stdout
         assert (tmp_path / "report" / name).stat().st_size > 0

@@ -179,14 +179,13 @@ def _if_in_reach(measure: Callable[[], Found]) -> Found | None:
 
 def _headline(verdict: Verdict) -> str:
     label, task = verdict.label, verdict.snapshot.task
-    explained = percent(verdict.explained)
-    if label == "memorised":
-        return f"This network has memorised {task.name}; its circuit explains {explained} of its logits so far."
-    if label == "not generalised":
-        return f"This network has not learned {task.name}; frequencies and irreps explain {explained} of its logits."
+    explained, structure = percent(verdict.explained), task.structure
+    if label in ("memorised", "not generalised"):
+        what = "has memorised" if label == "memorised" else "has not learned"
+        circuit = f"; {structure.irrep_words} explain {explained} of its logits so far" if structure else ""
+        return f"This network {what} {task.name}{circuit}."
     if label == "unexplained":
         return f"This network answers {task.name}, but no account that was tried predicts how."
-    structure = task.structure
     assert structure is not None
     word = structure.irrep_word if len(verdict.key_names) == 1 else structure.irrep_words
     if structure.is_cyclic:

@@ -147,7 +147,7 @@ def test_memorising_is_told_from_failing_only_where_the_train_pairs_are_known():
     logits[task.split.train, task.answers[task.split.train]] = 10
     memorised = quick(exact_snapshot(task, logits))
     assert memorised.label == "memorised"
-    assert memorised.headline.startswith(f"This network has memorised {task.name}; its circuit explains")
+    assert memorised.headline.startswith(f"This network has memorised {task.name}; frequencies explain")
     unknown = Task(task.config.model_copy(update={"split_scheme": "unknown"}))
     failed = quick(exact_snapshot(unknown, logits))
     assert failed.label == "not generalised"
