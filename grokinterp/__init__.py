@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .runs import load_run as load_run
     from .training import train as train
     from .verdict import Verdict as Verdict
+    from .verdict import compare as compare
     from .verdict import find_verdict as find_verdict
 
 _WHERE = {
@@ -41,6 +42,7 @@ _WHERE = {
     "analyze": "analysis",
     "as_devinterp": "runs",
     "as_xarray": "analysis",
+    "compare": "verdict",
     "find_verdict": "verdict",
     "import_run": "runs",
     "load_run": "runs",

@@ -13,6 +13,11 @@ from ._circuit import find_circuit as find_circuit
 from ._circuit import find_keys as find_keys
 from ._clock_pizza import distance_irrelevance as distance_irrelevance
 from ._clock_pizza import gradient_symmetricity as gradient_symmetricity
+from ._comparison import COMPARED_CURVES as COMPARED_CURVES
+from ._comparison import ComparedRun as ComparedRun
+from ._comparison import Comparison as Comparison
+from ._comparison import Judged as Judged
+from ._comparison import compare_runs as compare_runs
 from ._components import Places as Places
 from ._components import answer_component as answer_component
 from ._components import character_component as character_component

@@ -6,6 +6,7 @@ import typer
 
 from grokinterp.errors import GrokinterpError
 
+from ._comparing import compare
 from ._findings import analyze, verdict
 from ._runs import import_, info, train
 
@@ -17,7 +18,7 @@ app = typer.Typer(
     help="Train networks that grok, keep their checkpoints, and read the algorithm out of them.",
 )
 # In the order in which the help lists them.
-for command in (train, analyze, verdict, import_, info):
+for command in (train, analyze, verdict, compare, import_, info):
     app.command(name=command.__name__.rstrip("_"))(command)
 
 

@@ -1,6 +1,13 @@
 """Floor 7: figures (results in, plotly's `Figure` out, never shown) and the self-contained HTML page."""
 
 from ._attention import attention_figure as attention_figure
+from ._compare_page import ComparisonPaths as ComparisonPaths
+from ._compare_page import comparison_figures as comparison_figures
+from ._compare_page import render_comparison as render_comparison
+from ._compare_page import write_comparison as write_comparison
+from ._compare_tables import COMPARED_COLUMNS as COMPARED_COLUMNS
+from ._compare_tables import comparison_sentences as comparison_sentences
+from ._compare_tables import runs_table as runs_table
 from ._cosets import coset_neurons_figure as coset_neurons_figure
 from ._figures import PageFigure as PageFigure
 from ._figures import page_figures as page_figures
