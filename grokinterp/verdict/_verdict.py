@@ -110,6 +110,14 @@ def find_verdict(
     - `triples`: how many of the gradient symmetricity, see `measure_network`.
     - `seed`: of the controls and of all samples.
     - `on_part`: called with the name of each part before it is measured.
+
+    **Raises** `GrokinterpError` for a step without a checkpoint.
+
+    >>> from grokinterp.models import ModelConfig, initial_weights
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> task, config = Task(TaskConfig(p=7)), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24)
+    >>> find_verdict(Snapshot(0, task, config, initial_weights(config, task)), full=False).label
+    'not generalised'
     """
     tell = on_part or (lambda _: None)
     if isinstance(run, Snapshot):
