@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO_OUT ?= build/demo
 TL4 := .venv-tl4
 
-.PHONY: setup demo test test-tl4 test-long lint types bench clean
+.PHONY: setup demo test test-tl4 test-long lint types bench docs clean
 
 setup: $(BIN)/.installed
 
@@ -44,6 +44,11 @@ test-long: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Needs no network, and neither does reading build/site/index.html.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 clean:
 	rm -rf build $(VENV) $(TL4) .pytest_cache .ruff_cache
