@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 from grokinterp.wording import number, percent
 
 from ._entry import PageFigure
+from ._explorer import Explorer, content_json
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,11 @@ def _drawn(entry: PageFigure, of: Any, leads: bool) -> Drawn:
     return Drawn(entry.name, entry.title, entry.caption, note, figure, leads)
 
 
-def render(template: str, drawn: Iterable[Drawn], **texts: Any) -> str:
-    """A page from a template of `page/`, with the data of its figures and plotly.js inside."""
+def render(template: str, drawn: Iterable[Drawn], explored: Explorer | None = None, **texts: Any) -> str:
+    """A page from a template of `page/`, with the data of its figures and plotly.js inside.
+
+    With an explorer also that one's data, which the page's script decodes when it is looked at.
+    """
     figures = {figure.name: figure.content for figure in drawn}
     return (
         _environment()
@@ -48,6 +52,9 @@ def render(template: str, drawn: Iterable[Drawn], **texts: Any) -> str:
         .render(
             **texts,
             data=_in_script(json.dumps(figures, ensure_ascii=False)),
+            explored=_in_script(content_json(explored)) if explored else "",
+            # Base64 has no sign that could end its script.
+            parts={name: Markup(text) for name, text in explored.parts.items()} if explored else {},
             plotlyjs=Markup(get_plotlyjs().replace("</script", "<\\/script")),
         )
     )

@@ -6,7 +6,10 @@ from grokinterp.analysis import Report
 from grokinterp.errors import GrokinterpError
 from grokinterp.verdict import Verdict
 
+from ._explorer import explorer
+from ._explorer_texts import explorer_texts
 from ._figures import page_figures
+from ._glossary import glossary
 from ._html import Drawn, draw, render
 from ._of_verdict import leading_figure
 from ._tables import chance, keys_table, losses_table, rules_table
@@ -14,7 +17,9 @@ from ._verdict_tables import decisive_evidence, summary
 
 
 def render_page(report: Report, verdict: Verdict | None = None) -> str:
-    """The whole page: finding, key numbers and all figures that apply, with plotly.js inside; no request goes out.
+    """The whole page: finding, explorer, key numbers and all figures that apply, with plotly.js inside.
+
+    No request goes out. The explorer shows the network at every checkpoint (`explorer`).
 
     With a verdict on the same checkpoint, that leads: its label, its reasons, and the evidence it hangs on. Equal
     reports give equal pages.
@@ -25,9 +30,12 @@ def render_page(report: Report, verdict: Verdict | None = None) -> str:
         _require_same(report, verdict)
     figures = draw(page_figures(report), report)
     leading = draw(leading_figure(verdict), verdict) if verdict else []
+    explored = explorer(report)
     return render(
         "page.html.j2",
         [*leading, *figures],
+        explored,
+        explore=explorer_texts(report, explored),
         name=report.run.path.resolve().name.encode(errors="replace").decode(),
         task=report.run.task.name,
         step=report.snapshot.step,
@@ -48,7 +56,13 @@ def render_page(report: Report, verdict: Verdict | None = None) -> str:
 def _leads(verdict: Verdict | None, leading: list[Drawn]) -> dict[str, Any]:
     if verdict is None:
         return {"verdict": None}
-    return {"verdict": summary(verdict), "leading": leading, "table": decisive_evidence(verdict)}
+    table = decisive_evidence(verdict)
+    return {
+        "verdict": summary(verdict),
+        "leading": leading,
+        "table": table,
+        "formulas": glossary(row.name for row in table.rows),
+    }
 
 
 def _require_same(report: Report, verdict: Verdict) -> None:

@@ -3,6 +3,7 @@
 from grokinterp.verdict import Verdict
 from grokinterp.wording import listed
 
+from ._glossary import glossary
 from ._html import draw, render
 from ._of_verdict import leading_figure, verdict_figures
 from ._verdict_tables import accounts_table, control_name, evidence_tables, summary, thresholds_table
@@ -34,6 +35,7 @@ def render_verdict(verdict: Verdict) -> str:
         figures=figures,
         controls=listed([_CONTROLS.get(control, control_name(control)) for control in verdict.nulls]),
         evidence=evidence,
+        formulas=glossary(row.name for row in verdict.evidence),
         marked=any(table.has_marks for table in evidence),
         account_heads=heads,
         accounts=accounts,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from grokinterp.verdict import THRESHOLDS, Evidence, Verdict
 from grokinterp.wording import number, percent
 
+from ._glossary import FORMULAS, formula_key
+
 # The questions that the kinds of evidence answer, in the order of the page.
 KINDS = {
     "behaviour": "Does it do the task?",
@@ -37,8 +39,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """A row of the table: `holds` is `yes`, `no`, the algorithm that the number speaks for, or empty."""
+    """A row of the table: `holds` is `yes`, `no`, the algorithm that the number speaks for, or empty.
 
+    `name` is the evidence's, `formula` the entry of the glossary to which its number links, empty where there is none.
+    """
+
+    name: str
+    formula: str
     question: str
     value: str
     controls: list[Cell]
@@ -93,7 +100,9 @@ def _row(row: Evidence, controls: Iterable[str]) -> EvidenceRow:
     written = _writer(row)
     cells = [Cell(written(value), _reaches(row, value)) for value in (row.controls.get(name) for name in controls)]
     bound = _BOUND.sub(lambda found: _written(found, written), row.threshold)
-    return EvidenceRow(row.question, written(row.value), cells, bound, _verdict_of(row))
+    formula = formula_key(row.name)
+    known = formula if formula in FORMULAS else ""
+    return EvidenceRow(row.name, known, row.question, written(row.value), cells, bound, _verdict_of(row))
 
 
 def _written(bound: re.Match[str], written: Callable[[float | None], str]) -> str:

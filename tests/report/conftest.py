@@ -1,6 +1,8 @@
 """Small runs, analysed once."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,16 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Report]:
 @pytest.fixture(scope="session")
 def report(analysed: Callable[..., Report]) -> Report:
     return analysed("task.p=7", "training.steps=60")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium driven by Playwright; without one the tests skip."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    playwright = pytest.importorskip("playwright.sync_api")
+    if found is None:
+        pytest.skip("no Chromium on the path: install one to drive the pages")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()

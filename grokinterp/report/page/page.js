@@ -34,12 +34,80 @@
     });
   };
 
-  for (const [name, { data, layout }] of Object.entries(figures)) {
-    const plot = document.getElementById(`plot-${name}`);
+  // The explorer's step, where there is one: a line over every figure that has a step axis.
+  let step = null;
+  const mark = (plot) => {
+    plot.querySelectorAll(".at").forEach((line) => line.remove());
+    const { xaxis, _size: size } = plot._fullLayout ?? {};
+    if (step === null || !meta(plot).step_subplots?.length || !xaxis?.l2p) return;
+    const x = xaxis.l2p(step);
+    if (!(x >= 0 && x <= xaxis._length)) return;
+    const line = document.createElement("div");
+    line.className = "at";
+    Object.assign(line.style, { left: `${xaxis._offset + x}px`, top: `${size.t}px`, height: `${size.h}px` });
+    plot.append(line);
+  };
+  const g = (window.grokinterp ??= {});
+  g.markStep = (to) => {
+    step = to;
+    plots.forEach(mark);
+  };
+  if (g.view && g.view.data.steps.length > 1) step = g.view.data.steps[g.view.state.index];
+
+  // A figure is drawn shortly before it is seen; when the page rests, the others are.
+  const waiting = new Map(Object.keys(figures).map((name) => [`plot-${name}`, name]));
+  const drawFigure = (id) => {
+    const name = waiting.get(id);
+    if (name === undefined) return;
+    waiting.delete(id);
+    const { data, layout } = figures[name];
+    const plot = document.getElementById(id);
     Plotly.newPlot(plot, data, layout, { ...config, displayModeBar: narrow.matches ? false : "hover" });
     if (narrow.matches) Plotly.relayout(plot, adapted(plot));
-    if (meta(plot).step_subplots) follow(plot);
     plots.push(plot);
+    if (meta(plot).step_subplots) {
+      follow(plot);
+      plot.on("plotly_afterplot", () => mark(plot));
+      mark(plot);
+    }
+  };
+  const near = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => drawFigure(target.id)),
+    { rootMargin: "400px" },
+  );
+  for (const id of waiting.keys()) {
+    const plot = document.getElementById(id);
+    // Its height is known before it is drawn, so that nothing jumps.
+    const { height } = figures[waiting.get(id)].layout.meta?.[narrow.matches ? "narrow" : "wide"] ?? {};
+    if (height) plot.style.minHeight = `${height}px`;
+    near.observe(plot);
   }
-  narrow.addEventListener("change", () => plots.forEach((plot) => Plotly.relayout(plot, adapted(plot))));
+  const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 100));
+  const rest = () => {
+    const [next] = waiting.keys();
+    if (next === undefined) return;
+    drawFigure(next);
+    idle(rest);
+  };
+  const begin = () => setTimeout(() => idle(rest), 1500);
+  if (document.readyState === "complete") begin();
+  else addEventListener("load", begin);
+  addEventListener("beforeprint", () => [...waiting.keys()].forEach(drawFigure));
+  narrow.addEventListener("change", () => {
+    plots.forEach((plot) => {
+      plot.style.minHeight = "";
+      Plotly.relayout(plot, adapted(plot));
+    });
+  });
+
+  // A link into a folded part unfolds it.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details");
+    if (!folded || folded.open) return;
+    folded.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 })();

@@ -1,0 +1,190 @@
+"""The explorer's data: one page carries the weights of every checkpoint, rounded, and computes what is looked at.
+
+Nothing as large as [pair, d_mlp] is stored. The page holds the tables of the exact fast forward per checkpoint (`pack`)
+and runs it for the neuron, or the pair, that is shown; numbers in text and tables come from the analysis.
+"""
+
+import json
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from grokinterp.analysis import Places, Report, plain
+from grokinterp.models import not_covered_by_fast_forward
+from grokinterp.tasks import Structure
+
+from ._elements import element_labels, powers_note
+from ._explorer_step import answers_grid, group_tables, packed_step
+from ._keys import called, key_colours, shown_keys
+from ._packed import Packed, pack
+from ._series import every_so_many, thinned
+from ._style import DIVERGING, MEASURE_COLOURS, OTHER, SEQUENTIAL
+
+MOST_STEPS = 26
+# Of base64; plotly.js and the figures take five more.
+MOST_BYTES = 8_500_000
+# A neuron over all pairs of a larger group takes the page too long.
+MOST_ELEMENTS = 400
+DENSE_POINTS, CURVE_POINTS = 800, 400
+_PHASES = ("memorization", "circuit_formation", "cleanup")
+_CURVES = (
+    "train_loss",
+    "test_loss",
+    "restricted_loss",
+    "excluded_loss",
+    "train_accuracy",
+    "test_accuracy",
+    "gini_W_E",
+    "gini_W_L",
+    "sum_of_squared_weights",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Explorer:
+    """What the page's script reads: `content` at once, `parts` (name → base64) when a step is first shown."""
+
+    content: dict[str, Any]
+    parts: dict[str, str]
+
+    @property
+    def steps(self) -> list[int]:
+        return self.content["steps"]
+
+    @property
+    def has_forward(self) -> bool:
+        return self.content["reason"] is None
+
+
+def explorer(report: Report) -> Explorer:
+    """Gather the explorer's data: every checkpoint evaluated once more, at most `MOST_STEPS` of them."""
+    run, shown = report.run, shown_keys(report)
+    measured = [int(step) for step in report.curves.measures["step"]]
+    first = packed_step(run.snapshot(measured[-1]), shown)
+    room = max(1, min(MOST_STEPS, int(MOST_BYTES / (len(first.data) * 4 / 3 + 1))))
+    rows = every_so_many(len(measured), room) if room > 1 else np.array([len(measured) - 1])
+    steps = [measured[row] for row in rows]
+    packed = {step: first if step == measured[-1] else packed_step(run.snapshot(step), shown) for step in steps}
+    reason = _reason(report)
+    content: dict[str, Any] = {
+        "steps": steps,
+        "left_out": len(measured) - len(steps),
+        "layout": first.layout,
+        "reason": reason,
+        "model": _model(report),
+        "curves": _curves(report),
+        "phases": {name: list(span) for name in _PHASES if (span := getattr(report.phases, name))},
+        "maps": _maps(report, rows),
+        "colours": {"other": OTHER, "sequential": SEQUENTIAL, "diverging": DIVERGING, "measures": MEASURE_COLOURS},
+        **_elements(report),
+    }
+    parts = {f"step-{step}": one.text for step, one in packed.items()}
+    if (group := _group(report)) and reason is None:
+        content["group_layout"], parts["group"] = group.layout, group.text
+    return Explorer(plain(content), parts)
+
+
+def content_json(explored: Explorer) -> str:
+    return json.dumps(explored.content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _reason(report: Report) -> str | None:
+    """Why the page does not compute this network's neurons and logits, or None."""
+    task = report.run.task
+    if reason := not_covered_by_fast_forward(report.run.config.model, task):
+        return reason
+    elements = task.structure.n if task.structure else task.n_symbols
+    return f"{elements} elements (it draws up to {MOST_ELEMENTS})" if elements > MOST_ELEMENTS else None
+
+
+def _model(report: Report) -> dict[str, Any]:
+    config, task = report.run.config.model, report.run.task
+    return {
+        "heads": config.n_heads,
+        "d_head": config.d_head,
+        "d_mlp": config.d_mlp,
+        "act": config.act_fn,
+        "positions": list(task.positions),
+    }
+
+
+def _elements(report: Report) -> dict[str, Any]:
+    """The group's elements, which token stands at each, and the key irreps."""
+    task, structure = report.run.task, report.run.task.structure
+    if structure is None:
+        rows, columns = (int(side) for side in np.shape(task.table))
+        n = max(rows, columns, task.n_answers)
+        grid = np.full((rows, columns), -1)
+        grid[tuple(task.pairs.T)] = task.answers
+        return {
+            "n": n, "cyclic": False, "grouped": False, "labels": [str(token) for token in range(n)],
+            "a": list(range(rows)), "b": list(range(columns)), "outputs": list(range(task.n_answers)),
+            "answers": grid.ravel().tolist(), "keys": [], "irreps": [], "combination": "answer", "note": "",
+        }  # fmt: skip
+    places, colours = Places.of(task), key_colours(report)
+    answers = answers_grid(places)
+    found: dict[str, Any] = {
+        "n": structure.n,
+        "cyclic": structure.is_cyclic,
+        "grouped": True,
+        "labels": [unescape(label) for label in element_labels(task, structure)],
+        "a": structure.inputs_a,
+        "b": structure.inputs_b,
+        "outputs": structure.outputs,
+        "keys": [
+            {"irrep": k, "name": unescape(called(structure, k)), "colour": colour} for k, colour in colours.items()
+        ],
+        "irreps": list(structure.basis.irrep_names),
+        "combination": structure.combination,
+        "note": powers_note(task, structure),
+        "inverts_b": structure.inverts_b,
+    }
+    return found | ({} if _is_addition(structure, answers) else {"answers": answers.ravel()})
+
+
+def _is_addition(structure: Structure, answers: np.ndarray) -> bool:
+    """Whether the page can compute the answer of elements g and h as g + h."""
+    places = np.arange(structure.n)
+    return structure.is_cyclic and bool((answers == (places[:, None] + places) % structure.n).all())
+
+
+def _group(report: Report) -> Packed | None:
+    structure = report.run.task.structure
+    if structure is None or structure.is_cyclic or structure.n > MOST_ELEMENTS:
+        return None
+    tables = group_tables(structure)
+    tables["waves"] = tables["waves"][list(shown_keys(report))]
+    return pack(tables, {})
+
+
+def _curves(report: Report) -> dict[str, Any]:
+    measures, metrics = report.curves.measures, report.metrics
+    kept = measures.iloc[every_so_many(len(measures), CURVE_POINTS)]
+    matrices = [name for name in measures.columns if str(name).startswith("sum_of_squared_weights")]
+    found: dict[str, Any] = {"step": kept["step"].tolist()}
+    found |= {name: _short(kept[name]) for name in dict.fromkeys([*_CURVES, *matrices]) if name in kept}
+    if {"step", "train_loss", "test_loss"} <= set(metrics.columns):
+        found["dense"] = {name: _dense(metrics, name) for name in ("train_loss", "test_loss")}
+    return found
+
+
+def _dense(metrics: pd.DataFrame, name: str) -> dict[str, list[Any]]:
+    values = np.asarray(metrics[name], dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(values))
+    kept = known[thinned(values[known], DENSE_POINTS)]
+    return {"step": np.asarray(metrics["step"], dtype=np.int64)[kept].tolist(), "value": _short(values[kept])}
+
+
+def _maps(report: Report, rows: np.ndarray) -> dict[str, Any]:
+    """Norms by irrep, per step shown."""
+    curves = report.curves
+    norms = {"W_E": curves.embedding_norms, "W_L": curves.logit_map_norms}
+    return {name: [_short(row) for row in of[rows]] for name, of in norms.items() if of.shape[1]}
+
+
+def _short(values: Any) -> list[float | None]:
+    """Four digits: more are not seen."""
+    return [float(f"{value:.4g}") if np.isfinite(value) else None for value in np.asarray(values, dtype=np.float64)]

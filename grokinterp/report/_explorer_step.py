@@ -1,0 +1,124 @@
+"""What the explorer needs of one checkpoint: tables of the fast forward, and what is measured exactly."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from grokinterp.analysis import Places, best_irreps, decompose_logits, embedding_circle
+from grokinterp.models import not_covered_by_fast_forward
+from grokinterp.runs import Snapshot
+from grokinterp.tasks import Structure
+
+from ._packed import Packed, pack
+
+
+def packed_step(snapshot: Snapshot, shown: tuple[int, ...]) -> Packed:
+    """One checkpoint: circles of the `shown` key frequencies; where the fast forward covers the network, its tables,
+    every neuron's best irrep and how much of it that explains, and the amplitudes of the key irreps in the logits.
+    """
+    structure = snapshot.task.structure
+    exact: dict[str, np.ndarray] = {}
+    if structure and structure.is_cyclic and shown:
+        exact["circles"] = np.stack([embedding_circle(snapshot, k) for k in shown])
+    if not_covered_by_fast_forward(snapshot.config, snapshot.task):
+        return pack(exact, {})
+    if structure:
+        places, computed = Places.of(snapshot.task), snapshot.fast()
+        share = neuron_shares(computed.neurons.numpy(), places)
+        exact |= {"best": (share.argmax(axis=1) + 1).astype(np.int16), "share": share.max(axis=1)}
+        logits = computed.logits[:, : snapshot.task.n_answers].numpy()
+        exact["amplitudes"] = decompose_logits(logits, places, shown).amplitudes[list(shown)]
+    tables, matrices = forward_tables(snapshot)
+    return pack(exact | tables, matrices)
+
+
+def forward_tables(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The tables of the fast forward, by the formulas at the top of `grokinterp.models._fast`, in float64.
+
+    The first are small and kept as they are, the second are to be rounded. Tables of a and b have a row per symbol and
+    differ by a constant, that of their position; in matrices that act on z, and in W_L, a row is a neuron, so that its
+    own largest weight is the measure of its rounding.
+
+    - `scores_a`, `scores_b` [symbol, head], `scores_rest` [position, head]: of the other positions, `=` last.
+    - `values` [symbol, head·d_head]: W_E W_V; `values_a`, `values_b`, `values_rest` [position, head·d_head] are added.
+    - `to_neurons` [d_mlp, head·d_head] and `neuron_bias`; `to_logits` [answer, head·d_head] and `logit_bias`; `W_L`
+      [d_mlp, answer].
+    """
+    w = {name.removeprefix("blocks.0."): snapshot.weight(name) for name in snapshot.weights}
+    n, answers = snapshot.task.n_symbols, snapshot.task.n_answers
+    W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
+    rest = np.stack([W_E[n] + W_pos[-1]])
+    if len(W_pos) == 4:
+        rest = np.stack([W_E[n + 1] + W_pos[1], W_E[n] + W_pos[-1]])
+    query = (np.einsum("d,hdk->hk", rest[-1], w["attn.W_Q"]) + w["attn.b_Q"]) / np.sqrt(snapshot.config.d_head)
+    to_scores, score_bias = np.einsum("hk,hdk->dh", query, w["attn.W_K"]), (query * w["attn.b_K"]).sum(axis=1)
+    W_V, b_V = np.concatenate(list(w["attn.W_V"]), axis=1), w["attn.b_V"].ravel()
+    W_O, W_U = np.concatenate(list(w["attn.W_O"])), w["unembed.W_U"][:, :answers]
+    constant = rest[-1] + w["attn.b_O"]
+    exact = {
+        "scores_a": (W_E[:n] + W_pos[0]) @ to_scores + score_bias,
+        "scores_b": (W_E[:n] + W_pos[-2]) @ to_scores + score_bias,
+        "scores_rest": rest @ to_scores + score_bias,
+        "values_a": W_pos[0] @ W_V + b_V,
+        "values_b": W_pos[-2] @ W_V + b_V,
+        "values_rest": rest @ W_V + b_V,
+        "neuron_bias": constant @ w["mlp.W_in"] + w["mlp.b_in"],
+        "logit_bias": (constant + w["mlp.b_out"]) @ W_U + w["unembed.b_U"][:answers],
+    }
+    rounded = {
+        "values": W_E[:n] @ W_V,
+        "to_neurons": (W_O @ w["mlp.W_in"]).T,
+        "to_logits": (W_O @ W_U).T,
+        "W_L": w["mlp.W_out"] @ W_U,
+    }
+    return exact, rounded
+
+
+def neuron_shares(neurons: Float[np.ndarray, "pair d_mlp"], places: Places) -> Float[np.ndarray, "d_mlp irrep"]:
+    """Share of each neuron's variance in each irrep but the trivial one, as `best_irreps` has it.
+
+    For frequencies by a shorter way, since all checkpoints are asked: the block of k holds a function of a, one of b,
+    one of a + b and one of a − b, each the mean over the pairs that have the same a, b, a + b or a − b.
+
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> places = Places.of(Task(TaskConfig(p=7)))
+    >>> neurons = np.random.default_rng(0).random((49, 3)).astype(np.float32)
+    >>> np.allclose(neuron_shares(neurons, places), best_irreps(neurons, places).share)
+    True
+    """
+    structure = places.structure
+    if not structure.is_cyclic or structure.n % 2 == 0 or (places.grid < 0).any():
+        return best_irreps(neurons, places).share
+    n = structure.n
+    in_order = bool((places.grid.ravel() == np.arange(n * n)).all())
+    grid = (neurons if in_order else neurons[places.grid.ravel()]).reshape(n, n, -1)
+    sums, differences, of_a, of_b = np.zeros((4, n, grid.shape[2]))
+    squares = np.zeros(grid.shape[2])
+    for a, rows in enumerate(grid):
+        of_a[a] = rows.sum(axis=0, dtype=np.float64)
+        of_b += rows
+        sums += np.roll(rows, a, axis=0)
+        # Row d of the reversed rows is b = a − d.
+        differences += np.roll(rows[::-1], a + 1, axis=0)
+        squares += np.einsum("bm,bm->m", rows, rows, dtype=np.float64)
+    largest = np.maximum(grid.max(axis=(0, 1)), -grid.min(axis=(0, 1))).astype(np.float64)
+    variance = squares - of_a.sum(axis=0) ** 2 / n**2
+    power = sum(structure.basis.power(of / np.sqrt(n), axis=0)[1:] for of in (of_a, of_b, sums, differences))
+    alive = variance > n**2 * (np.finfo(np.float32).eps * largest) ** 2
+    return np.where(alive, power / np.where(alive, variance, 1.0), 0.0).T
+
+
+def group_tables(structure: Structure) -> dict[str, np.ndarray]:
+    """Of a group that is not cyclic, what the page cannot compute: g·h⁻¹ in row g, inverses, and the basis."""
+    tables: dict[str, np.ndarray] = {
+        "quotients": structure.quotients.astype(np.int16),
+        "inverses": structure.group.inverses.astype(np.int16),
+        "waves": structure.basis.class_functions / structure.basis.class_functions[:, [structure.group.identity]],
+    }
+    basis = structure.basis
+    of_row = np.concatenate([np.full(len(basis.rows(irrep)), irrep) for irrep in range(len(basis.irrep_names))])
+    return tables | {"basis": basis.matrix, "irrep_of_row": of_row.astype(np.int16)}
+
+
+def answers_grid(places: Places) -> Int[np.ndarray, "n n"]:
+    """The element of the answer of each pair of elements; −1 where there is no such pair, or no element."""
+    return np.where(places.grid < 0, -1, places.element[places.grid]).astype(np.int16)

@@ -1,0 +1,412 @@
+"""The explorer in a real browser: what is drawn is what the network does, and nothing leaves the page."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_page import NASTY
+
+from grokinterp.analysis import Places, Report, analyze, embedding_circle, neuron_irreps, neuron_spectrum
+from grokinterp.report import render_page
+from grokinterp.runs import Run
+
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+# Half a step of the rounding, in the largest weight of a row.
+HALF_STEP = 1 / 254
+
+
+@dataclass
+class Opened:
+    """A page in the browser, what it asked for and what it complained of."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def of(self, expression: str) -> Any:
+        """The value of an expression in the page; LAST is the slider's last stop."""
+        return self.page.evaluate(expression.replace("LAST", "grokinterp.view.data.steps.length - 1"))
+
+    def until(self, expression: str, seconds: float = 30) -> None:
+        """Wait until it is true. The page's own policy forbids Playwright's way, which evaluates text in the page."""
+        end = time.monotonic() + seconds
+        while not self.of(expression):
+            assert time.monotonic() < end, f"{expression} has not become true in {seconds} s"
+            self.page.wait_for_timeout(20)
+
+    def shot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def open_page(chromium: Any, tmp_path: Path) -> Iterator[Open]:
+    """Open a page; at the end no request may have left it, and nothing been complained of."""
+    opened: list[Opened] = []
+    contexts = []
+
+    def open_page(html: str, *, width: int = 1200, name: str = "report", **options: Any) -> Opened:
+        path = tmp_path / f"{name}.html"
+        path.write_text(html)
+        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        one = Opened(context.new_page())
+        opened.append(one)
+        one.page.on("request", lambda request: one.requests.append(request.url))
+        one.page.on("console", lambda message: message.type == "error" and one.complaints.append(message.text))
+        one.page.on("pageerror", lambda error: one.complaints.append(str(error)))
+        one.page.goto(path.as_uri())
+        return one
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    for one in opened:
+        assert one.complaints == []
+        assert [url for url in one.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.fixture(scope="module")
+def small(analysed: Callable[..., Report]) -> Report:
+    """Enough training for neurons that differ."""
+    settings = ("task.p=11", "model.d_mlp=16", "training.steps=200", "training.checkpoint_every=50")
+    return analysed(*settings, name="small")
+
+
+@pytest.fixture(scope="module")
+def page(small: Report) -> str:
+    return render_page(small)
+
+
+@pytest.fixture(scope="module")
+def mainline_report(mainline: Run) -> Report:
+    return analyze(mainline)
+
+
+@pytest.fixture(scope="module")
+def mainline_page(mainline_report: Report) -> str:
+    return render_page(mainline_report)
+
+
+def error_of(found: Any, exact: np.ndarray) -> float:
+    """Largest error over the largest value."""
+    return float(np.abs(np.asarray(found) - exact).max() / np.abs(exact).max())
+
+
+def test_the_page_computes_what_the_network_does_at_every_step(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    data = opened.of("grokinterp.view.data.steps")
+    assert data == small.run.steps
+    grid = Places.of(small.run.task).grid
+    for index, step in enumerate(data):
+        snapshot = small.run.snapshot(step)
+        forward = f"grokinterp.view.data.at({index}).forward"
+        neurons = opened.of(f"Array.from({{length: 16}}, (_, m) => Array.from({forward}.neuron(m)))")
+        exact = snapshot.neurons[grid.ravel()].T
+        assert error_of(neurons, exact) < 4 * HALF_STEP
+        logits = opened.of(f"[[0, 0], [3, 7], [10, 2]].map(([a, b]) => Array.from({forward}.logits(a, b)))")
+        assert error_of(logits, snapshot.logits[[grid[0, 0], grid[3, 7], grid[10, 2]]]) < 4 * HALF_STEP
+        pattern = opened.of(f"{forward}.pattern().map(({{a, b}}) => [Array.from(a), Array.from(b)])")
+        exact = snapshot.pattern[grid.ravel()][:, :, :2].transpose(1, 2, 0)
+        assert error_of(pattern, exact) < 1e-5  # Scores are not rounded.
+
+
+def test_without_rounding_the_page_is_as_exact_as_float32(
+    open_page: Open, small: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from grokinterp.report import _explorer_step
+
+    pack = _explorer_step.pack
+    monkeypatch.setattr(_explorer_step, "pack", lambda exact, rounded: pack(exact | rounded, {}))
+    opened = open_page(render_page(small))
+    grid = Places.of(small.run.task).grid
+    neurons = opened.of(
+        "Array.from({length: 16}, (_, m) => Array.from(grokinterp.view.data.at(LAST).forward.neuron(m)))"
+    )
+    assert error_of(neurons, small.snapshot.neurons[grid.ravel()].T) < 1e-5
+    logits = opened.of("Array.from(grokinterp.view.data.at(LAST).forward.logits(3, 7))")
+    assert error_of(logits, small.snapshot.logits[grid[3, 7]]) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("task.operation=subtract", "task.p=7"),
+        ("task.operation=multiply", "task.p=7"),
+        ("task.operation=divide", "task.p=7"),
+        ("task.operation=compose", "task.group=S3"),
+        ("task.p=6", "model.act_fn=gelu"),
+        ("task.p=7", "model.act_fn=tanh"),
+        ("task.p=7", "task.operator_token=true"),
+        ("task.operation=x2+y2", "task.p=7"),
+    ],
+    ids=lambda settings: " ".join(settings),
+)
+def test_other_tasks_and_networks_are_computed_as_well(
+    open_page: Open, analysed: Callable[..., Report], settings: tuple[str, ...]
+) -> None:
+    report = analysed(*settings, "training.steps=20", name="other")
+    opened = open_page(render_page(report))
+    opened.of("grokinterp.drawAll()")
+    task, content = report.run.task, opened.of("({a: [...grokinterp.view.data.a], b: [...grokinterp.view.data.b]})")
+    place = {(int(a), int(b)): number for number, (a, b) in enumerate(task.pairs)}
+    pairs = [place.get((a, b), -1) for a in content["a"] for b in content["b"]]
+    known = np.flatnonzero(np.array(pairs) >= 0)
+    neuron = opened.of("Array.from(grokinterp.view.data.at(LAST).forward.neuron(2))")
+    exact = report.snapshot.neurons[np.array(pairs)[known], 2]
+    largest = max(np.abs(exact).max(), np.abs(report.snapshot.neurons).max())
+    assert np.abs(np.array(neuron)[known] - exact).max() / largest < 4 * HALF_STEP
+    opened.of("grokinterp.goTo(0)")
+
+
+def test_measured_numbers_are_the_analysis_own(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    best, share = (opened.of(f"Array.from(grokinterp.view.data.at(LAST).arrays.{name})") for name in ("best", "share"))
+    neurons = neuron_irreps(small.snapshot)
+    assert best == neurons.irrep.tolist()
+    np.testing.assert_allclose(share, neurons.variance_explained, rtol=1e-6)
+    for name in ("test_loss", "gini_W_E", "sum_of_squared_weights"):
+        shown = opened.of(f"grokinterp.view.data.measure({name!r}, LAST)")
+        assert shown == pytest.approx(small.final[name], rel=1e-3)
+
+
+def test_spectra_and_orders_are_those_of_the_analysis(
+    open_page: Open, mainline_report: Report, mainline_page: str
+) -> None:
+    opened, snapshot = open_page(mainline_page), mainline_report.snapshot
+    opened.of("grokinterp.choose({neuron: 100})")
+    values = "grokinterp.neuronOf(grokinterp.view, 100).values"
+    power = opened.of(f"Array.from(grokinterp.spectrum({values}, 113, 57, grokinterp.view.basis).power)")
+    assert error_of(np.sqrt(power).reshape(57, 57), neuron_spectrum(snapshot, 100)) < HALF_STEP * 2
+    circles = opened.of("Array.from(grokinterp.view.data.at(25).arrays.circles)")
+    exact = np.stack([embedding_circle(snapshot, k) for k in mainline_report.key_frequencies])
+    assert error_of(np.reshape(circles, exact.shape), exact) < 1e-5
+    # Sorted by a + b, the right answer's logit depends on the row.
+    opened.of("grokinterp.choose({order: 'answer'})")
+    opened.of("grokinterp.drawAll()")
+    opened.until("Boolean(grokinterp.drawn.logitMap)")
+    answer, along = opened.of("[grokinterp.drawn.logitMap.answer, grokinterp.drawn.logitMap.along]")
+    assert answer == 16 and along > 0.9
+    found = opened.of("Array.from(grokinterp.drawn.logitMap.out)")
+    assert error_of(found, snapshot.logits[:, 16]) < 3 * HALF_STEP
+
+
+def test_the_mainline_page_is_small_quick_and_agrees(
+    open_page: Open, mainline_report: Report, mainline_page: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(mainline_page.encode()) < 15e6
+    start = time.perf_counter()
+    opened = open_page(mainline_page)
+    opened.until("grokinterp.drawn.count > 1")
+    first = time.perf_counter() - start
+    opened.of("document.getElementById('panel-neurons').scrollIntoView()")
+    opened.page.wait_for_timeout(300)
+    moves = []
+    for index in (3, 9, 14, 20, 25):
+        start = time.perf_counter()
+        opened.of(f"grokinterp.goTo({index}); new Promise(requestAnimationFrame)")
+        moves.append(time.perf_counter() - start)
+    with capsys.disabled():
+        took = ", ".join(f"{1000 * move:.0f}" for move in moves)
+        sys.stdout.write(f"\n  first view {first:.2f} s, slider moves {took} ms\n")
+    assert first < 30 and max(moves) < 10
+    logits = opened.of("Array.from(grokinterp.view.data.at(25).forward.logits(5, 11))")
+    assert error_of(logits, mainline_report.snapshot.logits[5 * 113 + 11]) < 2 * HALF_STEP
+
+
+def test_the_slider_moves_every_view(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    slider = opened.page.locator("#step")
+    before_last = small.run.steps[-2]
+    assert "step 200" in opened.page.inner_text("#now")
+    last = opened.of("grokinterp.drawn.markerX")
+    slider.focus()
+    opened.page.keyboard.press("ArrowLeft")
+    assert f"step {before_last}" in opened.page.inner_text("#now")
+    assert slider.get_attribute("aria-valuetext").startswith(f"step {before_last} · test loss")
+    opened.page.keyboard.press("Home")
+    assert opened.of("grokinterp.view.state.index") == 0 and opened.of("grokinterp.drawn.step") == 0
+    assert opened.of("grokinterp.drawn.markerX") < last
+    opened.of("grokinterp.drawAll()")
+    opened.of(f"grokinterp.choose({{neuron: {int(small.snapshot.neurons.std(axis=0).argmax())}}})")
+    pictures = "[...document.querySelectorAll('#explorer canvas')].map((canvas) => [canvas.id, canvas.toDataURL()])"
+    before = opened.of(pictures)
+    opened.page.keyboard.press("End")
+    opened.page.wait_for_timeout(500)
+    same = [name for (name, was), (_, now) in zip(before, opened.of(pictures), strict=True) if now == was]
+    assert same == []
+
+
+def test_space_plays_and_stops(open_page: Open, page: str) -> None:
+    opened = open_page(page)
+    opened.page.locator("#step").focus()
+    opened.page.keyboard.press("Space")
+    assert opened.page.locator("#play").get_attribute("aria-pressed") == "true"
+    assert opened.page.locator("#now").get_attribute("aria-live") == "off"
+    opened.until("grokinterp.view.state.index >= 2")
+    opened.page.keyboard.press("Space")
+    stopped = opened.of("grokinterp.view.state.index")
+    opened.page.wait_for_timeout(600)
+    assert opened.of("grokinterp.view.state.index") == stopped
+    # A curve is clicked at its right end.
+    opened.page.locator("#curves").click(
+        position={"x": opened.of("document.getElementById('curves').clientWidth") - 12, "y": 60}
+    )
+    assert opened.of("grokinterp.view.state.index === LAST")
+
+
+def test_neurons_are_chosen_by_click_field_and_keys(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    opened.page.locator("#neurons").scroll_into_view_if_needed()
+    opened.until("Boolean(document.getElementById('neurons').cells)")
+    cells, order = opened.of("[document.getElementById('neurons').cells, grokinterp.view.order]")
+    side = cells["side"]
+    opened.page.locator("#neurons").click(position={"x": 2.5 * side, "y": side / 2})
+    assert opened.page.input_value("#neuron") == str(order[2])
+    explained = neuron_irreps(small.snapshot).variance_explained[order[2]]
+    shown = opened.page.inner_text("#neuron-readout")
+    assert shown.startswith(f"Neuron {order[2]}") and (f"{100 * explained:.1f}" in shown or "constant" in shown)
+    opened.page.keyboard.press("ArrowRight")
+    assert opened.of("grokinterp.view.state.neuron") == order[3]
+    opened.page.fill("#neuron", "7")
+    assert opened.of("grokinterp.drawn.neuron.neuron") == 7
+    opened.page.fill("#neuron", "999")
+    assert opened.of("grokinterp.view.state.neuron") == 7
+    opened.page.locator("#neurons").click(position={"x": 0.5 * side, "y": side / 2}, modifiers=["Shift"])
+    assert opened.of("grokinterp.view.state.other") == order[0]
+
+
+def test_a_pair_is_chosen_and_its_logits_are_the_network_s(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    opened.page.fill("#a", "3")
+    opened.page.fill("#b", "7")
+    opened.page.locator("#logits").scroll_into_view_if_needed()
+    opened.until("grokinterp.drawn.logits?.right === 10")
+    own = np.array(opened.of("grokinterp.drawn.logits.own"))
+    exact = small.snapshot.logits[3 * 11 + 7].astype(float)
+    assert error_of(own, exact - exact.mean()) < 6 * HALF_STEP
+    assert f"answers {int(exact.argmax())}" in opened.page.inner_text("#logit-readout")
+    opened.page.locator("#neuron-map").scroll_into_view_if_needed()
+    opened.until("Boolean(document.getElementById('neuron-map').box)")
+    box = opened.of("document.getElementById('neuron-map').box")
+    cell = box["width"] / 11
+    opened.page.locator("#neuron-map").click(position={"x": box["x"] + 4.5 * cell, "y": box["y"] + 9.5 * cell})
+    assert (opened.page.input_value("#a"), opened.page.input_value("#b")) == ("9", "4")
+
+
+def test_waves_are_of_the_measured_amplitudes(open_page: Open, mainline_report: Report, mainline_page: str) -> None:
+    opened = open_page(mainline_page)
+    opened.of("grokinterp.drawAll()")
+    waves = opened.of("grokinterp.drawn.logits.waves.map(({values}) => values)")
+    decomposition = mainline_report.circuit.logits
+    c = np.arange(113)
+    exact = [decomposition.amplitudes[k] * np.cos(2 * np.pi * k * (16 - c) / 113) for k in decomposition.keys]
+    assert error_of(waves, np.array(exact)) < 1e-5
+    assert int(np.argmax(opened.of("grokinterp.drawn.logits.sum"))) == 16
+
+
+def test_the_surface_is_drawn_when_asked_for(open_page: Open, page: str) -> None:
+    opened = open_page(page)
+    opened.page.click("#draw-surface")
+    opened.until("grokinterp.drawn.surface === grokinterp.view.data.steps.length - 1")
+    heights = opened.of("document.getElementById('surface').data[0].z.map((row) => row.length)")
+    assert heights == [11] * 11
+    opened.page.click("#draw-surface")
+    assert opened.page.locator("#surface").is_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_it_fits_light_and_dark_wide_and_narrow(open_page: Open, page: str, scheme: str, width: int) -> None:
+    opened = open_page(page, width=width, color_scheme=scheme)
+    opened.of("grokinterp.drawAll()")
+    assert opened.of("document.documentElement.scrollWidth") <= width
+    opened.until("Boolean(grokinterp.drawn.logitMap)")
+    paper = opened.of("getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    # Text in drawings is in the page's ink.
+    assert opened.of("grokinterp.theme().ink") == {"light": "#22272e", "dark": "#e3e6ea"}[scheme]
+    blank = opened.of(
+        "[...document.querySelectorAll('#explorer canvas')].filter((canvas) => "
+        "!canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean)).map(({id}) => id)"
+    )
+    assert blank == []
+    opened.of("document.getElementById('explorer').scrollIntoView()")
+    opened.shot(f"explorer-{scheme}-{width}")
+
+
+def test_all_controls_have_names_and_visible_focus(open_page: Open, page: str) -> None:
+    opened = open_page(page)
+    nameless = opened.of(
+        "[...document.querySelectorAll('#explorer :is(button, input, select, canvas, output)')].filter((one) => "
+        "!(one.ariaLabel || one.labels?.length || one.innerText)).map((one) => one.id || one.outerHTML)"
+    )
+    assert nameless == []
+    for name in ("step", "play", "neurons", "neuron"):
+        opened.page.locator(f"#{name}").focus()
+        opened.page.keyboard.press("Shift")
+        assert opened.of(f"getComputedStyle(document.getElementById('{name}')).outlineStyle") == "solid"
+
+
+def test_without_javascript_finding_tables_and_main_figures_stay(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page, java_script_enabled=False)
+    text = opened.page.inner_text("body").replace("\u00a0", " ")
+    assert small.finding[0] in text and "Without JavaScript the slider" in text
+    assert opened.page.locator("#play").is_hidden()
+    assert opened.page.locator("svg.still").count() >= 2
+    assert opened.page.locator("svg.still").first.is_visible()
+    opened.shot("explorer-without-javascript")
+
+
+def test_names_are_shown_as_text(open_page: Open, analysed: Callable[..., Report]) -> None:
+    report = analysed("task.p=5", "training.steps=20", name=NASTY)
+    opened = open_page(render_page(report))
+    assert NASTY in opened.page.inner_text(".run >> nth=0").replace("\u00a0", " ")
+    opened.of("grokinterp.drawAll()")
+
+
+def test_hostile_labels_cannot_end_the_data(open_page: Open, small: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    from grokinterp.report import _explorer
+
+    hostile = "</script><script>alert(1)</script> \"'🎉"
+    monkeypatch.setattr(_explorer, "element_labels", lambda *_: [hostile] * 11)
+    html = render_page(small)
+    assert "<script>alert" not in html
+    opened = open_page(html)
+    opened.of("grokinterp.drawAll()")
+    assert opened.of("grokinterp.view.data.labels[3]") == hostile
+    assert opened.page.locator("#a").get_attribute("type") == "text"
+
+
+def test_one_checkpoint_has_no_slider_and_an_uncovered_network_says_so(
+    open_page: Open, analysed: Callable[..., Report], small: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_page(render_page(analysed("task.p=7", "training.steps=20", "model.n_layers=2", name="deep")))
+    assert "2 layers" in opened.page.inner_text("#explorer .lead")
+    assert opened.page.locator("#neurons").count() == 0 and opened.page.locator("#step").count() == 1
+    opened.of("grokinterp.goTo(0)")
+    monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 1)
+    opened = open_page(render_page(small))
+    assert opened.page.locator("#step").count() == 0
+    opened.of("grokinterp.drawAll()")
+    assert "step 200" in opened.page.inner_text("#now")
+
+
+def test_more_checkpoints_than_there_is_room_for_are_thinned(small: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    from grokinterp.report import _explorer
+
+    monkeypatch.setattr(_explorer, "MOST_STEPS", 3)
+    explored, every = _explorer.explorer(small), len(small.run.steps)
+    assert len(explored.steps) == 3 and (explored.steps[0], explored.steps[-1]) == (0, 200)
+    assert explored.content["left_out"] == every - 3
+    assert f"Of {every} checkpoints, 3 are here." in render_page(small).replace("\u00a0", " ")
+    json.loads(_explorer.content_json(explored))
