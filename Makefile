@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= build/demo
 TL4 := .venv-tl4
+# A process per core and a thread in each; files stay together for the fixtures they share.
+PARALLEL := OMP_NUM_THREADS=1
+FILES_APART := -n auto --dist loadfile
 
-.PHONY: setup demo test test-tl4 test-long lint types bench docs clean
+.PHONY: setup demo test test-tl4 test-long lint types bench docs notebooks clean
 
 setup: $(BIN)/.installed
 
@@ -26,7 +29,7 @@ types: setup
 	$(BIN)/pyright
 
 test: lint types
-	$(BIN)/pytest -q -m "not long"
+	$(PARALLEL) $(BIN)/pytest -q -m "not long" $(FILES_APART)
 
 # A second environment, with TransformerLens 4; what the two compute is compared.
 $(TL4)/.installed: pyproject.toml constraints.txt constraints-tl4.txt
@@ -37,10 +40,10 @@ $(TL4)/.installed: pyproject.toml constraints.txt constraints-tl4.txt
 	touch $@
 
 test-tl4: setup $(TL4)/.installed
-	GROKINTERP_OTHER_PYTHON=$(BIN)/python $(TL4)/bin/pytest -q -m "not long"
+	$(PARALLEL) GROKINTERP_OTHER_PYTHON=$(BIN)/python $(TL4)/bin/pytest -q -m "not long" $(FILES_APART)
 
 test-long: setup
-	$(BIN)/pytest -q -m long
+	$(PARALLEL) $(BIN)/pytest -q -m long $(FILES_APART)
 
 bench: setup
 	$(BIN)/python -m benchmarks
@@ -49,6 +52,10 @@ bench: setup
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo build/site/index.html
+
+# Runs the sources `notebooks/*.py` and keeps them with their outputs beside them.
+notebooks: setup
+	$(BIN)/python notebooks/_execute.py
 
 clean:
 	rm -rf build $(VENV) $(TL4) .pytest_cache .ruff_cache
