@@ -171,6 +171,8 @@ BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?```(sh|python)\n(.*?)```", fla
 BLOCKS = {name: BLOCK.findall(text) for name, text in PAGES.items()}
 # Checked elsewhere, or fragments of files.
 WITH_CODE = sorted(name for name, blocks in BLOCKS.items() if blocks and name != "reproduction.md")
+# They start processes, each of which imports everything.
+SLOW = ("howto/judge-many.md",)
 
 
 def small(steps: int) -> RunConfig:
@@ -194,7 +196,9 @@ def workplace(tmp_path: Path, quick_run: Path, request: pytest.FixtureRequest, m
     monkeypatch.setitem(PRESETS, "quick", {name: getattr(config, name) for name in ("task", "model", "training")})
     if name != "tutorial.md":
         shutil.copytree(quick_run, tmp_path / "runs" / "quick")
-        shutil.copytree(quick_run, tmp_path / "checkpoints" / "nanda-mainline")
+        for other in ("runs/other", "checkpoints/nanda-mainline"):
+            if other in PAGES[name]:
+                shutil.copytree(quick_run, tmp_path / other)
     with contextlib.chdir(tmp_path), _hub(tmp_path, monkeypatch):
         yield tmp_path
 
@@ -222,7 +226,9 @@ def _hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("workplace")
-@pytest.mark.parametrize("name", WITH_CODE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in SLOW else []) for name in WITH_CODE]
+)
 def test_the_code_runs(name: str, capsys: pytest.CaptureFixture[str]):
     page: dict[str, object] = {"__name__": "__main__"}
     shown: list[tuple[str, str]] = []
@@ -363,7 +369,7 @@ def written(quick_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[P
     for preset, settings in settings_of:
         config = RunConfig.preset(preset).with_settings([*TINY, *settings])
         runs.append(train(config, place / str(len(runs)), progress=False))
-    torch.save(runs[0].model(runs[0].last_step).state_dict(), place / "theirs.pth")
+    torch.save(runs[0].to_state_dict(runs[0].last_step), place / "theirs.pth")
     runs.append(import_run(place / "theirs.pth", place / "imported", settings=["task.operation=add"]))
     for run in runs:
         verdict = find_verdict(run)
