@@ -7,7 +7,8 @@ import typer
 from grokinterp.errors import GrokinterpError
 
 from ._comparing import compare
-from ._findings import analyze, verdict
+from ._findings import analyze, figures, verdict
+from ._live import open_, watch
 from ._runs import import_, info, train
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     help="Train networks that grok, keep their checkpoints, and read the algorithm out of them.",
 )
 # In the order in which the help lists them.
-for command in (train, analyze, verdict, compare, import_, info):
+for command in (train, watch, analyze, open_, verdict, compare, figures, import_, info):
     app.command(name=command.__name__.rstrip("_"))(command)
 
 

@@ -2,13 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grokinterp.errors import GrokinterpError
 
 from ._terminal import RunDir, console
+
+if TYPE_CHECKING:
+    from grokinterp.analysis import Report
+    from grokinterp.report import ReportPaths
+    from grokinterp.runs import Run
+    from grokinterp.verdict import Verdict
 
 
 def analyze(
@@ -17,20 +23,11 @@ def analyze(
     verdict: Annotated[bool, typer.Option(help="Lead the report with a verdict on the algorithm.")] = True,
 ) -> None:
     """Say how a trained network works: report.html, report.json and measures.csv."""
-    from tqdm import tqdm
-
-    from grokinterp.analysis import analyze as analyze_run
-    from grokinterp.report import write_report
     from grokinterp.runs import load_run
-    from grokinterp.verdict import find_verdict
 
     if out is None and run_dir.startswith("hf://"):
         raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
-    run = load_run(run_dir)
-    with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
-        report = analyze_run(run, on_step=lambda _: bar.update())
-    found = find_verdict(run, step=report.snapshot.step, full=False) if verdict else None
-    paths = write_report(report, out or Path(run_dir) / "report", found)
+    report, found, paths = write_report_of(load_run(run_dir), out or Path(run_dir) / "report", verdict=verdict)
     terminal = console()
     if found:
         terminal.print(f"{found.label}: {found.headline}")
@@ -39,6 +36,20 @@ def analyze(
     terminal.print()
     for path in (paths.html, paths.json, paths.csv):
         terminal.print(str(path))
+
+
+def write_report_of(run: "Run", out: Path, *, verdict: bool = True) -> "tuple[Report, Verdict | None, ReportPaths]":
+    """Analyse a run, with a bar in the terminal, and write its report."""
+    from tqdm import tqdm
+
+    from grokinterp.analysis import analyze as analyze_run
+    from grokinterp.report import write_report
+    from grokinterp.verdict import find_verdict
+
+    with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
+        report = analyze_run(run, on_step=lambda _: bar.update())
+    found = find_verdict(run, step=report.snapshot.step, full=False) if verdict else None
+    return report, found, write_report(report, out, found)
 
 
 def verdict(
@@ -92,3 +103,52 @@ def _verdicts(folder: str, csv: Path, jobs: int | None, *, full: bool) -> None:
     rows = verdicts(folder, csv, jobs=jobs, full=full, on_row=show)
     bad = sum(bool(row["error"]) for row in rows)
     terminal.print(f"{len(rows)} runs, {bad} of them without a verdict; the table is {csv}")
+
+
+def figures(
+    run_dir: RunDir,
+    format: Annotated[str, typer.Option(help="svg, png or pdf.")] = "svg",
+    out: Annotated[Path | None, typer.Option(help="Where to write the figures; RUN_DIR/figures otherwise.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,…", help="These figures alone; a wrong name lists all.")
+    ] = None,
+    verdict: Annotated[bool, typer.Option(help="Also the figures of the full verdict.")] = True,
+) -> None:
+    """Write the figures for a paper, and beside each its numbers: losses.svg, losses.csv, …"""
+    from tqdm import tqdm
+
+    from grokinterp.analysis import analyze as analyze_run
+    from grokinterp.report import (
+        REPORT_NAMES,
+        VERDICT_NAMES,
+        browser_needed,
+        image_format_needed,
+        no_such_figure,
+        write_figures,
+    )
+    from grokinterp.runs import load_run
+    from grokinterp.verdict import find_verdict
+
+    if out is None and run_dir.startswith("hf://"):
+        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the figures into")
+    # What can be refused is refused before the minutes that the analyses take.
+    names = [name.strip() for names in only or () for name in names.split(",") if name.strip()]
+    known = (*REPORT_NAMES, *(VERDICT_NAMES if verdict else ()))
+    for name in names:
+        if name not in known:
+            raise no_such_figure(name, known)
+    image_format_needed(format)
+    run = load_run(run_dir)
+    browser_needed()
+    with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
+        tell = bar.set_description_str
+        results = []
+        if not names or set(names) & set(REPORT_NAMES):
+            results.append(analyze_run(run, on_step=lambda step: tell(f"step {step:,}")))
+        if verdict and (not names or set(names) & set(VERDICT_NAMES)):
+            results.append(find_verdict(run, on_part=tell))
+        paths = write_figures(results, out or Path(run_dir) / "figures", format=format, only=names, on_figure=tell)
+    terminal = console()
+    for made in paths:
+        terminal.print(str(made.image) + (f" ({made.note})" if made.note else ""))
+    terminal.print(f"{len(paths)} figures, each with its numbers in a CSV of the same name")

@@ -9,6 +9,15 @@ from ._compare_tables import COMPARED_COLUMNS as COMPARED_COLUMNS
 from ._compare_tables import comparison_sentences as comparison_sentences
 from ._compare_tables import runs_table as runs_table
 from ._cosets import coset_neurons_figure as coset_neurons_figure
+from ._export import IMAGE_FORMATS as IMAGE_FORMATS
+from ._export import REPORT_NAMES as REPORT_NAMES
+from ._export import VERDICT_NAMES as VERDICT_NAMES
+from ._export import FigurePaths as FigurePaths
+from ._export import image_format_needed as image_format_needed
+from ._export import no_such_figure as no_such_figure
+from ._export import write_figures as write_figures
+from ._export_data import figure_data as figure_data
+from ._export_draw import browser_needed as browser_needed
 from ._figures import PageFigure as PageFigure
 from ._figures import page_figures as page_figures
 from ._irreps import embedding_rows_figure as embedding_rows_figure

@@ -1,0 +1,135 @@
+"""Commands that stay until they are stopped: open, watch."""
+
+import json
+import os
+import sys
+import time
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grokinterp.errors import GrokinterpError
+
+from ._findings import write_report_of
+from ._terminal import RunDir, console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ._following import RunFollower, RunState
+
+
+def open_(
+    run_dir: RunDir,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 for a port that is free.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
+    out: Annotated[Path | None, typer.Option(help="Where the report is; RUN_DIR/report otherwise.")] = None,
+) -> None:
+    """Show the report in a browser, made first where there is none of the last checkpoint; ends on Ctrl-C.
+
+    It is served on this machine alone.
+    """
+    from grokinterp.runs import load_run
+
+    from ._serve import LOOPBACK, file_server
+
+    if out is None and run_dir.startswith("hf://"):
+        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
+    run = load_run(run_dir)
+    report = out or Path(run_dir) / "report"
+    files = {f"/{name}": report / name for name in ("report.html", "report.json", "measures.csv")}
+    verdict = {f"/{name}": Path(run_dir) / "verdict" / name for name in ("verdict.html", "verdict.json")}
+    terminal = console()
+    # Before the report is made, which takes long, so that a port that is taken is known at once.
+    with file_server({"/": report / "report.html"} | files | verdict, port) as server:
+        if is_stale(report, run.folder.checkpoint_path(run.last_step), run.last_step):
+            terminal.print("the report is made first")
+            write_report_of(run, report)
+        address = f"http://{LOOPBACK}:{server.server_port}/"
+        try:
+            terminal.print(f"the report: {address}")
+            if verdict["/verdict.html"].is_file():
+                terminal.print(f"the verdict: {address}verdict.html")
+            terminal.print("Ctrl-C ends it")
+            sys.stdout.flush()
+            if browser and _has_windows():
+                webbrowser.open(address)
+            server.serve_forever()
+        except KeyboardInterrupt:
+            terminal.print("ended")
+
+
+def is_stale(report: Path, checkpoint: Path, step: int) -> bool:
+    """Whether there is no report of this checkpoint: none at all, one of another step, or one older than its file."""
+    page, content = report / "report.html", report / "report.json"
+    try:
+        found = json.loads(content.read_bytes())["final"]["step"]
+        return found != step or page.stat().st_mtime < checkpoint.stat().st_mtime
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def _has_windows() -> bool:
+    """Whether a browser can show itself: one that runs in the terminal would hold up the server."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def watch(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder that is trained in.")],
+    every: Annotated[float, typer.Option(min=0.05, help="Seconds from one look to the next.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Say how far it is and end.")] = False,
+) -> None:
+    """Follow a run while it trains: step, losses, phase and checkpoints; ends with the training, or on Ctrl-C."""
+    from ._following import RunFollower
+
+    follower = RunFollower(run_dir)
+    terminal = console()
+    state = follower.state()
+    if once:
+        terminal.print(state.line)
+        return
+    try:
+        if terminal.is_terminal:
+            _show_live(follower, state, every)
+        else:
+            _print_lines(follower, state, every)
+    except KeyboardInterrupt:
+        terminal.print("no longer watched; the training goes on")
+
+
+def _print_lines(follower: "RunFollower", state: "RunState", every: float) -> None:
+    terminal, said = console(), ""
+    while True:
+        if state.line != said:
+            said = state.line
+            terminal.print(said)
+            sys.stdout.flush()
+        if state.ended:
+            return
+        time.sleep(every)
+        state = follower.state()
+
+
+def _show_live(follower: "RunFollower", state: "RunState", every: float) -> None:
+    from rich.live import Live
+
+    with Live(_table(state), console=console(), auto_refresh=False) as live:
+        while not state.ended:
+            time.sleep(every)
+            state = follower.state()
+            live.update(_table(state), refresh=True)
+
+
+def _table(state: "RunState") -> "Table":
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("task", state.task)
+    for name, text in state.rows:
+        table.add_row(name, text)
+    if state.step is not None:
+        table.add_row("", ProgressBar(total=max(state.last, 1), completed=state.step, width=40))
+    return table
