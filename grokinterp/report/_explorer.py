@@ -29,6 +29,14 @@ MOST_BYTES = 8_500_000
 # A neuron over all pairs of a larger group takes the page too long.
 MOST_ELEMENTS = 400
 DENSE_POINTS, CURVE_POINTS = 800, 400
+# On dark paper large values are bright: nothing is then the paper's own shade.
+_SCALES = {
+    "light": {"sequential": SEQUENTIAL, "diverging": DIVERGING},
+    "dark": {
+        "sequential": ((0.0, "#1B2027"), (0.25, "#17415F"), (0.5, "#2F7CB0"), (0.75, "#7FB2D3"), (1.0, "#F0F7FC")),
+        "diverging": ((0.0, "#F4B79C"), (0.25, "#A6512F"), (0.5, "#1B2027"), (0.75, "#2F7CB0"), (1.0, "#B4DAF3")),
+    },
+}
 _PHASES = ("memorization", "circuit_formation", "cleanup")
 _CURVES = (
     "train_loss",
@@ -76,9 +84,9 @@ def explorer(report: Report) -> Explorer:
         "reason": reason,
         "model": _model(report),
         "curves": _curves(report),
-        "phases": {name: list(span) for name in _PHASES if (span := getattr(report.phases, name))},
+        "phases": {name: list(span) for name in _PHASES if len(steps) > 1 and (span := getattr(report.phases, name))},
         "maps": _maps(report, rows),
-        "colours": {"other": OTHER, "sequential": SEQUENTIAL, "diverging": DIVERGING, "measures": MEASURE_COLOURS},
+        "colours": {"other": OTHER, "measures": MEASURE_COLOURS} | _SCALES,
         **_elements(report),
     }
     parts = {f"step-{step}": one.text for step, one in packed.items()}

@@ -32,7 +32,11 @@ class ExplorerTexts:
     combination: str
     orders: list[tuple[str, str]]
     input: str
+    has_curves: bool
+    curves_caption: str
+    map_caption: str
     neurons_caption: str
+    two_caption: str
     orders_caption: str
     logits_caption: str
     pictures: Markup
@@ -56,6 +60,9 @@ def explorer_texts(report: Report, explored: Explorer) -> ExplorerTexts:
         if keyed
         else "The network's own logits, less their mean."
     )
+    angle = ", coloured by the first neuron's angle" if structure and structure.is_cyclic else ""
+    curves = content["curves"]
+    has_curves = len(curves["step"]) > 1 or len(curves.get("dense", {}).get("train_loss", {}).get("step", [])) > 1
     plain = content["labels"] == [str(i) for i in range(len(content["labels"]))]
     return ExplorerTexts(
         steps=explored.steps,
@@ -69,6 +76,10 @@ def explorer_texts(report: Report, explored: Explorer) -> ExplorerTexts:
         combination=what,
         orders=orders,
         input="number" if plain else "text",
+        has_curves=has_curves,
+        curves_caption="Shaded: the phases. A mark on the axis is a checkpoint of this page." if has_curves else "",
+        map_caption=f"Norm of each {word}. {'Click a column to go to its step.' if len(explored.steps) > 1 else ''}",
+        two_caption=f"Specks are pairs; dots are means over all pairs with the same value of what is chosen{angle}.",
         neurons_caption=f"{colours}{area}Click one, or use arrow keys; shift-click puts one beside it (dashed).",
         orders_caption="Sorted by what decides the answer, a neuron (or logit) that depends on that alone is constant "
         "along every row. Click a pair to see its logits below.",

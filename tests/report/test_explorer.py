@@ -225,13 +225,13 @@ def test_the_mainline_page_is_small_quick_and_agrees(
 
 def test_the_slider_moves_every_view(open_page: Open, small: Report, page: str) -> None:
     opened = open_page(page)
-    slider = opened.page.locator("#step")
+    slider = opened.page.locator("#ex-step")
     before_last = small.run.steps[-2]
-    assert "step 200" in opened.page.inner_text("#now")
+    assert "step 200" in opened.page.inner_text("#ex-now")
     last = opened.of("grokinterp.drawn.markerX")
     slider.focus()
     opened.page.keyboard.press("ArrowLeft")
-    assert f"step {before_last}" in opened.page.inner_text("#now")
+    assert f"step {before_last}" in opened.page.inner_text("#ex-now")
     assert slider.get_attribute("aria-valuetext").startswith(f"step {before_last} · test loss")
     opened.page.keyboard.press("Home")
     assert opened.of("grokinterp.view.state.index") == 0 and opened.of("grokinterp.drawn.step") == 0
@@ -248,59 +248,59 @@ def test_the_slider_moves_every_view(open_page: Open, small: Report, page: str) 
 
 def test_space_plays_and_stops(open_page: Open, page: str) -> None:
     opened = open_page(page)
-    opened.page.locator("#step").focus()
+    opened.page.locator("#ex-step").focus()
     opened.page.keyboard.press("Space")
-    assert opened.page.locator("#play").get_attribute("aria-pressed") == "true"
-    assert opened.page.locator("#now").get_attribute("aria-live") == "off"
+    assert opened.page.locator("#ex-play").get_attribute("aria-pressed") == "true"
+    assert opened.page.locator("#ex-now").get_attribute("aria-live") == "off"
     opened.until("grokinterp.view.state.index >= 2")
     opened.page.keyboard.press("Space")
     stopped = opened.of("grokinterp.view.state.index")
     opened.page.wait_for_timeout(600)
     assert opened.of("grokinterp.view.state.index") == stopped
     # A curve is clicked at its right end.
-    opened.page.locator("#curves").click(
-        position={"x": opened.of("document.getElementById('curves').clientWidth") - 12, "y": 60}
+    opened.page.locator("#ex-curves").click(
+        position={"x": opened.of("document.getElementById('ex-curves').clientWidth") - 12, "y": 60}
     )
     assert opened.of("grokinterp.view.state.index === LAST")
 
 
 def test_neurons_are_chosen_by_click_field_and_keys(open_page: Open, small: Report, page: str) -> None:
     opened = open_page(page)
-    opened.page.locator("#neurons").scroll_into_view_if_needed()
-    opened.until("Boolean(document.getElementById('neurons').cells)")
-    cells, order = opened.of("[document.getElementById('neurons').cells, grokinterp.view.order]")
+    opened.page.locator("#ex-neurons").scroll_into_view_if_needed()
+    opened.until("Boolean(document.getElementById('ex-neurons').cells)")
+    cells, order = opened.of("[document.getElementById('ex-neurons').cells, grokinterp.view.order]")
     side = cells["side"]
-    opened.page.locator("#neurons").click(position={"x": 2.5 * side, "y": side / 2})
-    assert opened.page.input_value("#neuron") == str(order[2])
+    opened.page.locator("#ex-neurons").click(position={"x": 2.5 * side, "y": side / 2})
+    assert opened.page.input_value("#ex-neuron") == str(order[2])
     explained = neuron_irreps(small.snapshot).variance_explained[order[2]]
-    shown = opened.page.inner_text("#neuron-readout")
+    shown = opened.page.inner_text("#ex-neuron-readout")
     assert shown.startswith(f"Neuron {order[2]}") and (f"{100 * explained:.1f}" in shown or "constant" in shown)
     opened.page.keyboard.press("ArrowRight")
     assert opened.of("grokinterp.view.state.neuron") == order[3]
-    opened.page.fill("#neuron", "7")
+    opened.page.fill("#ex-neuron", "7")
     assert opened.of("grokinterp.drawn.neuron.neuron") == 7
-    opened.page.fill("#neuron", "999")
+    opened.page.fill("#ex-neuron", "999")
     assert opened.of("grokinterp.view.state.neuron") == 7
-    opened.page.locator("#neurons").click(position={"x": 0.5 * side, "y": side / 2}, modifiers=["Shift"])
+    opened.page.locator("#ex-neurons").click(position={"x": 0.5 * side, "y": side / 2}, modifiers=["Shift"])
     assert opened.of("grokinterp.view.state.other") == order[0]
 
 
 def test_a_pair_is_chosen_and_its_logits_are_the_network_s(open_page: Open, small: Report, page: str) -> None:
     opened = open_page(page)
-    opened.page.fill("#a", "3")
-    opened.page.fill("#b", "7")
-    opened.page.locator("#logits").scroll_into_view_if_needed()
+    opened.page.fill("#ex-a", "3")
+    opened.page.fill("#ex-b", "7")
+    opened.page.locator("#ex-logits").scroll_into_view_if_needed()
     opened.until("grokinterp.drawn.logits?.right === 10")
     own = np.array(opened.of("grokinterp.drawn.logits.own"))
     exact = small.snapshot.logits[3 * 11 + 7].astype(float)
     assert error_of(own, exact - exact.mean()) < 6 * HALF_STEP
-    assert f"answers {int(exact.argmax())}" in opened.page.inner_text("#logit-readout")
-    opened.page.locator("#neuron-map").scroll_into_view_if_needed()
-    opened.until("Boolean(document.getElementById('neuron-map').box)")
-    box = opened.of("document.getElementById('neuron-map').box")
+    assert f"answers {int(exact.argmax())}" in opened.page.inner_text("#ex-logit-readout")
+    opened.page.locator("#ex-neuron-map").scroll_into_view_if_needed()
+    opened.until("Boolean(document.getElementById('ex-neuron-map').box)")
+    box = opened.of("document.getElementById('ex-neuron-map').box")
     cell = box["width"] / 11
-    opened.page.locator("#neuron-map").click(position={"x": box["x"] + 4.5 * cell, "y": box["y"] + 9.5 * cell})
-    assert (opened.page.input_value("#a"), opened.page.input_value("#b")) == ("9", "4")
+    opened.page.locator("#ex-neuron-map").click(position={"x": box["x"] + 4.5 * cell, "y": box["y"] + 9.5 * cell})
+    assert (opened.page.input_value("#ex-a"), opened.page.input_value("#ex-b")) == ("9", "4")
 
 
 def test_waves_are_of_the_measured_amplitudes(open_page: Open, mainline_report: Report, mainline_page: str) -> None:
@@ -316,12 +316,12 @@ def test_waves_are_of_the_measured_amplitudes(open_page: Open, mainline_report: 
 
 def test_the_surface_is_drawn_when_asked_for(open_page: Open, page: str) -> None:
     opened = open_page(page)
-    opened.page.click("#draw-surface")
+    opened.page.click("#ex-draw-surface")
     opened.until("grokinterp.drawn.surface === grokinterp.view.data.steps.length - 1")
-    heights = opened.of("document.getElementById('surface').data[0].z.map((row) => row.length)")
+    heights = opened.of("document.getElementById('ex-surface').data[0].z.map((row) => row.length)")
     assert heights == [11] * 11
-    opened.page.click("#draw-surface")
-    assert opened.page.locator("#surface").is_hidden()
+    opened.page.click("#ex-draw-surface")
+    assert opened.page.locator("#ex-surface").is_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -330,6 +330,8 @@ def test_it_fits_light_and_dark_wide_and_narrow(open_page: Open, page: str, sche
     opened = open_page(page, width=width, color_scheme=scheme)
     opened.of("grokinterp.drawAll()")
     assert opened.of("document.documentElement.scrollWidth") <= width
+    ids = opened.of("[...document.querySelectorAll('[id]')].filter((one) => !one.closest('svg')).map(({id}) => id)")
+    assert len(set(ids)) == len(ids)
     opened.until("Boolean(grokinterp.drawn.logitMap)")
     paper = opened.of("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
@@ -352,16 +354,16 @@ def test_all_controls_have_names_and_visible_focus(open_page: Open, page: str) -
     )
     assert nameless == []
     for name in ("step", "play", "neurons", "neuron"):
-        opened.page.locator(f"#{name}").focus()
+        opened.page.locator(f"#ex-{name}").focus()
         opened.page.keyboard.press("Shift")
-        assert opened.of(f"getComputedStyle(document.getElementById('{name}')).outlineStyle") == "solid"
+        assert opened.of(f"getComputedStyle(document.getElementById('ex-{name}')).outlineStyle") == "solid"
 
 
 def test_without_javascript_finding_tables_and_main_figures_stay(open_page: Open, small: Report, page: str) -> None:
     opened = open_page(page, java_script_enabled=False)
     text = opened.page.inner_text("body").replace("\u00a0", " ")
     assert small.finding[0] in text and "Without JavaScript the slider" in text
-    assert opened.page.locator("#play").is_hidden()
+    assert opened.page.locator("#ex-play").is_hidden()
     assert opened.page.locator("svg.still").count() >= 2
     assert opened.page.locator("svg.still").first.is_visible()
     opened.shot("explorer-without-javascript")
@@ -384,7 +386,7 @@ def test_hostile_labels_cannot_end_the_data(open_page: Open, small: Report, monk
     opened = open_page(html)
     opened.of("grokinterp.drawAll()")
     assert opened.of("grokinterp.view.data.labels[3]") == hostile
-    assert opened.page.locator("#a").get_attribute("type") == "text"
+    assert opened.page.locator("#ex-a").get_attribute("type") == "text"
 
 
 def test_one_checkpoint_has_no_slider_and_an_uncovered_network_says_so(
@@ -392,13 +394,14 @@ def test_one_checkpoint_has_no_slider_and_an_uncovered_network_says_so(
 ) -> None:
     opened = open_page(render_page(analysed("task.p=7", "training.steps=20", "model.n_layers=2", name="deep")))
     assert "2 layers" in opened.page.inner_text("#explorer .lead")
-    assert opened.page.locator("#neurons").count() == 0 and opened.page.locator("#step").count() == 1
+    assert opened.page.locator("#ex-neurons").count() == 0 and opened.page.locator("#ex-step").count() == 1
     opened.of("grokinterp.goTo(0)")
+    opened.of("grokinterp.drawAll()")
     monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 1)
     opened = open_page(render_page(small))
-    assert opened.page.locator("#step").count() == 0
+    assert opened.page.locator("#ex-step").count() == 0
     opened.of("grokinterp.drawAll()")
-    assert "step 200" in opened.page.inner_text("#now")
+    assert "step 200" in opened.page.inner_text("#ex-now")
 
 
 def test_more_checkpoints_than_there_is_room_for_are_thinned(small: Report, monkeypatch: pytest.MonkeyPatch) -> None:

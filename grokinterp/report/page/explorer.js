@@ -1,8 +1,9 @@
 // The explorer: one state (step, neurons, pair, order), and views that are drawn when they are on the screen.
 ((g) => {
   "use strict";
-  const find = (id) => document.getElementById(id);
-  const section = find("explorer");
+  // Names of figures stand on the page too, such as attention.
+  const find = (id) => document.getElementById(`ex-${id}`);
+  const section = document.getElementById("explorer");
   if (!section) return;
   section.querySelector(".live").hidden = false;
   const data = g.readData();
@@ -11,11 +12,15 @@
     data,
     state: { index: last, neuron: 0, other: 0, a: 0, b: 0, c: 0, order: "pairs", along: "answer", cloud: true },
     kept: new Map(),
-    sequential: g.palette(data.colours.sequential),
-    diverging: g.palette(data.colours.diverging),
     basis: data.reason === null ? g.basisOf(data) : null,
   };
   const { state } = view;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const scales = () => {
+    view.scales = data.colours[dark.matches ? "dark" : "light"];
+    for (const name of ["sequential", "diverging"]) view[name] = g.palette(view.scales[name]);
+  };
+  scales();
   // What was drawn last, and how long it took: read by tests and benchmarks.
   const drawn = { count: 0, milliseconds: 0 };
   Object.assign(g, { view, drawn });
@@ -41,7 +46,7 @@
   };
   const views = {
     curves: (canvas) => {
-      Object.assign(drawn, g.drawCurves(view, canvas));
+      if (g.hasCurves(data)) Object.assign(drawn, g.drawCurves(view, canvas));
       find("legend").replaceChildren(
         ...g.curveLegend(view).map(({ colour, words, value }) => {
           const [item, swatch] = [document.createElement("span"), document.createElement("i")];
@@ -65,7 +70,7 @@
     },
     "neuron-map": (canvas) => {
       const { along, range } = g.drawNeuron(view, canvas);
-      const words = `${g.number(range.low)} (pale) to ${g.number(range.high)} (dark); ${g.percent(along)} of the variance depends on ${orderWords()} alone.`;
+      const words = `From ${g.number(range.low)} (faint) to ${g.number(range.high)} (strong); ${g.percent(along)} of the variance depends on ${orderWords()} alone.`;
       drawn.along = along;
       show("order-readout", words);
       describe("neuron-map", `Neuron ${state.neuron} over all pairs: ${words}`);
@@ -114,7 +119,7 @@
     const grid = g.arranged(g.neuronOf(view, state.neuron).values, data, "pairs");
     const columns = data.b.length;
     const z = data.a.map((_, i) => Array.from(grid.subarray(i * columns, (i + 1) * columns)));
-    const colorscale = data.colours.sequential;
+    const colorscale = view.scales.sequential;
     const { ink, rule, soft } = g.theme();
     const axis = (title) => ({ title: { text: title }, color: soft, gridcolor: rule, showbackground: false });
     const place = find("surface");
@@ -146,8 +151,9 @@
   const watcher = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
-        if (isIntersecting) onScreen.add(target.id);
-        else onScreen.delete(target.id);
+        const id = target.id.slice(3);
+        if (isIntersecting) onScreen.add(id);
+        else onScreen.delete(id);
       }
       paint();
     },
@@ -167,7 +173,7 @@
     const phase = g.phaseAt(view);
     const bold = document.createElement("b");
     bold.textContent = `step ${data.steps[state.index].toLocaleString("en")}`;
-    const known = test === null ? "" : ` · test loss ${g.number(test)}, ${g.percent(accuracy)} right`;
+    const known = test === null ? "" : ` · test loss ${g.number(test)}, accuracy ${g.percent(accuracy)}`;
     find("now").replaceChildren(bold, `${known}${phase && ` · ${phase}`}`);
     const slider = find("step");
     if (slider) slider.setAttribute("aria-valuetext", `step ${data.steps[state.index]}${known}`);
@@ -294,7 +300,10 @@
 
   say();
   const redraw = () => refresh(...Object.keys(views).filter((id) => find(id)));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  dark.addEventListener("change", () => {
+    scales();
+    redraw();
+  });
   let width = section.clientWidth;
   new ResizeObserver(() => {
     if (section.clientWidth !== width) redraw();

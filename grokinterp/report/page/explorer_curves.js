@@ -45,6 +45,9 @@
   const known = (data, name) => (data.curves[name] || []).some((value) => value !== null);
   const values = (data, name) => data.curves.dense?.[name] ?? { step: data.curves.step, value: data.curves[name] };
 
+  // One measured step is no curve: then the legend with its numbers is enough.
+  g.hasCurves = (data) => data.curves.step.length > 1 || (data.curves.dense?.train_loss.step.length ?? 0) > 1;
+
   // Everything but the marker is drawn once per size and theme, and kept as an image.
   const background = (view, place, panels, x) => {
     const { data } = view;
@@ -183,7 +186,7 @@
       const x = box.x + (align === "left" ? 0 : align === "right" ? box.width : (i + 0.5) * column);
       g.text(place, data.steps[i].toLocaleString("en"), x, bottom + 5, { ...soft, align, base: "top" });
     }
-    g.text(place, "step (a column per checkpoint)", box.x + box.width / 2, bottom + 20, { ...soft, align: "center", base: "top", size: 12 });
+    g.text(place, rows.length > 1 ? "step (a column per checkpoint)" : "step", box.x + box.width / 2, bottom + 20, { ...soft, align: "center", base: "top", size: 12 });
     g.text(place, data.cyclic ? "frequency k" : "irrep", 2, box.y + box.height / 2, { ...soft, align: "center", base: "top", size: 12, up: true });
     canvas.columns = { x: box.x, width: box.width, count: rows.length };
   };

@@ -33,7 +33,8 @@
     const n = own.length;
     const [small, large, gap] = [46, 170, 8];
     const place = g.surface(canvas, waves.length * (small + gap) + large + 52);
-    const box = { left: 58, right: place.width - 10 };
+    const named = Math.max(...waves.map(({ name }) => place.pen.measureText(name).width), 44);
+    const box = { left: Math.min(named, place.width / 3) + 12, right: place.width - 10 };
     const x = g.scale(0, n - 1, box.left + 3, box.right - 3);
     const xs = own.map((_, c) => x(c));
     const reach = waves.reduce((most, { values }) => Math.max(most, ...values.map(Math.abs)), 1e-9);

@@ -118,8 +118,8 @@
     const count = data.irreps.length;
     // The constant is left out, and what is 0 stays pale: norms, as the report's own figure has them.
     const place = g.surface(canvas, Math.min(canvas.clientWidth || 300, 440) - 2);
-    const labels = data.cyclic ? {} : { labelsDown: data.irreps };
-    const names = data.cyclic ? ["k along b", "k along a"] : ["irrep along b", data.irreps.length > 12 ? "irrep along a" : ""];
+    const labels = data.cyclic ? {} : { labelsDown: data.irreps, labelsAcross: data.irreps.map(() => "") };
+    const names = data.cyclic ? ["k along b", "k along a"] : ["irrep along b, in the same order", ""];
     g.square(place, power.map(Math.sqrt), count, count, view.sequential, {
       across: names[0],
       down: names[1],
@@ -146,9 +146,9 @@
     }
     const soft = { align: "center", base: "top", colour: place.soft, size: 11 };
     const strongest = share.indexOf(Math.max(...share));
-    for (const k of g.ticks(share.length, data.cyclic ? 12 : 0.001)) {
-      if (k && data.cyclic) g.text(place, k, box.left + (k - 0.5) * width, box.bottom + 4, soft);
-    }
+    const roomy = width > 6 * Math.max(...data.irreps.map((one) => one.length));
+    const marks = data.cyclic ? g.ticks(share.length, place.width / 40) : roomy ? data.irreps.map((_, k) => k) : [];
+    for (const k of marks.slice(1)) g.text(place, data.irreps[k], box.left + (k - 0.5) * width, box.bottom + 4, soft);
     g.text(place, data.cyclic ? "frequency k" : "irrep", (box.left + box.right) / 2, box.bottom + 20, { ...soft, size: 12 });
     if (share[strongest] > 0) {
       const x = box.left + (strongest - 0.5) * width;
