@@ -66,6 +66,3 @@ def test_the_commands_exist_with_their_options(tmp_path: Path):
     subprocess.run([*program, verdict[0], out], check=True, capture_output=True)
     assert (tmp_path / "run" / "verdict" / "verdict.html").exists()
 
-
-def test_the_quick_start_notebook_runs():
-    subprocess.run([sys.executable, "quick_start.py"], check=True, cwd=ROOT / "notebooks", capture_output=True)
