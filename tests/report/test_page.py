@@ -88,7 +88,7 @@ def test_plotly_is_inside_once(page: str) -> None:
 
 def test_every_figure_has_a_place_a_title_and_data(report: Report, elements: Elements) -> None:
     ids = [attributes.get("id") for _, attributes in elements.tags]
-    figures = json.loads(elements.scripts[1])
+    figures = json.loads(elements.scripts[-2])
     assert list(figures) == [entry.name for entry in page_figures(report)]
     for entry in page_figures(report):
         assert ids.count(f"plot-{entry.name}") == 1
@@ -135,7 +135,7 @@ def test_figures_cannot_end_their_script(report: Report, monkeypatch: pytest.Mon
     monkeypatch.setattr(_page, "page_figures", lambda _: figures)
     page = render_page(report)
     assert "<script>alert(1)" not in page
-    assert json.loads(Elements(page).scripts[1])["losses"]["data"][0]["name"].startswith("</script>")
+    assert json.loads(Elements(page).scripts[-2])["losses"]["data"][0]["name"].startswith("</script>")
 
 
 def test_a_name_that_is_no_text_does_not_stop_the_page(analysed: Callable[..., Report]) -> None:

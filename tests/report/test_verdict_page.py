@@ -98,7 +98,7 @@ def text_of(page: str) -> str:
 
 
 def figures_of(page: str) -> dict:
-    return json.loads(Elements(page).scripts[1])
+    return json.loads(Elements(page).scripts[-2])
 
 
 def names(figure: go.Figure) -> list[str]:
