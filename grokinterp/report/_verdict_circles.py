@@ -1,5 +1,7 @@
 """Circles as clocks or pizzas: how their amplitude falls with the angle between the inputs, and where that is."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
@@ -104,8 +106,8 @@ def _line(
 
 def _make_room_above(figure: go.Figure, room: int) -> None:
     """Pixels above the cells for the legend."""
-    meta = figure.layout["meta"]
-    figure.layout.margin.t = 16 + room
+    meta: Any = figure.layout["meta"]
+    figure.update_layout(margin_t=16 + room)
     adapt(
         figure,
         wide={"height": meta["wide"]["height"] + room},

@@ -144,7 +144,8 @@ def _losses_figure(title: str, verdict: Verdict, changes: list[Change], baseline
     lines = [-(-names // columns) if controls or hows else 0 for columns in (4, 1)]
     wide, narrow = (24 + 20 * count + (16 if count else 0) for count in lines)
     height = 70 + 27 * len(rows)
-    every: Any = figure.layout.xaxis.dtick
+    layout: Any = figure.layout
+    every = layout.xaxis.dtick
     fewer = {"xaxis.dtick": 2 * every} if every else {}
     adapt(
         figure,

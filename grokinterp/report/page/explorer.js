@@ -227,6 +227,7 @@
   g.choose = (change) => {
     Object.assign(state, change);
     for (const id of ["neuron", "other"]) if (find(id)) find(id).value = state[id];
+    for (const radio of document.getElementsByName("order")) radio.checked = radio.value === state.order;
     for (const id of ["a", "b", "c"]) if (find(id)) find(id).value = id === "c" ? label(state.c) : label(state[id]);
     const pair = ["neuron-map", "logits", "logit-map"].filter(find);
     refresh(...("neuron" in change || "other" in change ? ofNeuron : "order" in change ? [...pair, "attention"] : pair));

@@ -202,7 +202,7 @@
     const place = g.surface(canvas, Math.ceil(count / columns) * (side + 8));
     const reach = (circles) => circles.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
     view.circleReach ??= reach(data.at(data.steps.length - 1).arrays.circles);
-    const radius = Math.max(view.circleReach, 0.6 * reach(arrays.circles)) * 1.08;
+    const radius = Math.max(view.circleReach, reach(arrays.circles)) * 1.04;
     data.keys.forEach(({ irrep, name, colour }, number) => {
       const centreX = ((number % columns) + 0.5) * side;
       const centreY = Math.floor(number / columns) * (side + 8) + 22 + (side - 22) / 2;
@@ -214,7 +214,9 @@
       const order = Array.from({ length: n }, (_, x) => x).sort((x, y) => ((x * irrep) % n) - ((y * irrep) % n) || x - y);
       const xs = order.map((x) => centreX + at(x)[0] * scale);
       const ys = order.map((x) => centreY - at(x)[1] * scale);
+      place.pen.globalAlpha = 0.6;
       g.line(place, xs, ys, { colour, width: 0.7, close: true });
+      place.pen.globalAlpha = 1;
       order.forEach((x, i) => g.dot(place, xs[i], ys[i], side > 150 ? 2.6 : 2.1, g.angleColour(((x * irrep) % n) / n)));
       g.text(place, name, centreX, centreY - side / 2 + 8, { align: "center", base: "middle", size: 13 });
     });

@@ -161,5 +161,5 @@
     }
     return Number(x.toPrecision(3)).toLocaleString("en").replace("-", "−");
   };
-  g.percent = (x) => `${(100 * x).toFixed(x > 0.9995 || x < 0.0005 ? 0 : 1)} %`;
+  g.percent = (x) => `${(100 * x).toFixed(x > 0.9995 || x < 0.0005 ? 0 : 1)}\u00a0%`;
 })((window.grokinterp ??= {}));
