@@ -65,4 +65,3 @@ def test_the_commands_exist_with_their_options(tmp_path: Path):
     assert (tmp_path / "run" / "report" / "report.html").exists()
     subprocess.run([*program, verdict[0], out], check=True, capture_output=True)
     assert (tmp_path / "run" / "verdict" / "verdict.html").exists()
-

@@ -211,7 +211,7 @@ def _compared(run: Run, name: str, judge: Judge | None, tell: Callable[[str], ob
 def _phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -> Phases:
     """The phases; none of a run of one evaluation, of which nobody knows when it came to be what it is."""
     found = find_phases(measures, metrics, n_answers)
-    evaluated = metrics["test_accuracy"].notna().sum() if "test_accuracy" in metrics else len(measures)
+    evaluated = int(metrics["test_accuracy"].count()) if "test_accuracy" in metrics else len(measures)
     return found if max(evaluated, len(measures)) > 1 else Phases(*[None] * len(fields(Phases)))
 
 

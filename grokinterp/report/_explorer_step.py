@@ -28,7 +28,8 @@ def packed_step(snapshot: Snapshot, shown: tuple[int, ...]) -> Packed:
         logits = computed.logits[:, : snapshot.task.n_answers].numpy()
         exact["amplitudes"] = decompose_logits(logits, places, shown).amplitudes[list(shown)]
     tables, matrices = forward_tables(snapshot)
-    return pack(exact | tables, matrices)
+    # What all neurons read is small enough to be rounded finely; the errors of 8 bits would add up in every one.
+    return pack(exact | tables, matrices, finely=("values", "to_logits"))
 
 
 def forward_tables(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

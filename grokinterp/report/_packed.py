@@ -1,6 +1,7 @@
 """Arrays packed for the page: base64 that its script decodes when a step is first looked at."""
 
 from base64 import b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 Array = Float[np.ndarray, "..."] | Int[np.ndarray, "..."]
+Matrix = Float[np.ndarray, "row column"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +27,11 @@ class Packed:
         return b64encode(self.data).decode()
 
 
-def pack(exact: dict[str, Array], rounded: dict[str, Float[np.ndarray, "row column"]]) -> Packed:
+def pack(exact: dict[str, Array], rounded: dict[str, Matrix], finely: Collection[str] = ()) -> Packed:
     """`exact` arrays as float32 (int16 if they are integers), `rounded` matrices as int8 with a scale per row.
 
-    A row is rounded to multiples of a 127th of its largest entry, so no entry moves by more than a 254th of that.
+    A row is rounded to multiples of a 127th of its largest entry, so no entry moves by more than a 254th of that; those
+    named in `finely` to a 32,767th, as int16.
 
     >>> packed = pack({"bias": np.zeros(3)}, {"W": np.array([[1.0, -0.5]])})
     >>> packed.layout["W"], len(packed.data)
@@ -50,8 +53,9 @@ def pack(exact: dict[str, Array], rounded: dict[str, Float[np.ndarray, "row colu
         kind, code = ("int16", "<i2") if np.issubdtype(array.dtype, np.integer) else ("float32", "<f4")
         layout[name] = {"type": kind, "shape": list(array.shape), "at": append(array.astype(code))}
     for name, matrix in rounded.items():
-        scales = (np.abs(matrix).max(axis=1) / 127).astype("<f4")
-        steps = np.rint(matrix / np.where(scales > 0, scales, 1)[:, None]).clip(-127, 127)
-        layout[name] = {"type": "int8", "shape": list(matrix.shape)}
-        layout[name] |= {"scales": append(scales), "at": append(steps.astype(np.int8))}
+        kind, code, most = ("int16", "<i2", 32767) if name in finely else ("int8", "i1", 127)
+        scales = (np.abs(matrix).max(axis=1) / most).astype("<f4")
+        steps = np.rint(matrix / np.where(scales > 0, scales, 1)[:, None]).clip(-most, most)
+        layout[name] = {"type": kind, "shape": list(matrix.shape)}
+        layout[name] |= {"scales": append(scales), "at": append(steps.astype(code))}
     return Packed(layout, b"".join(parts))

@@ -126,7 +126,7 @@ def test_without_rounding_the_page_is_as_exact_as_float32(
     from grokinterp.report import _explorer_step
 
     pack = _explorer_step.pack
-    monkeypatch.setattr(_explorer_step, "pack", lambda exact, rounded: pack(exact | rounded, {}))
+    monkeypatch.setattr(_explorer_step, "pack", lambda exact, rounded, **_: pack(exact | rounded, {}))
     opened = open_page(render_page(small))
     grid = Places.of(small.run.task).grid
     neurons = opened.of(
