@@ -211,8 +211,9 @@ def _compared(run: Run, name: str, judge: Judge | None, tell: Callable[[str], ob
 def _phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -> Phases:
     """The phases; none of a run of one evaluation, of which nobody knows when it came to be what it is."""
     found = find_phases(measures, metrics, n_answers)
-    evaluated = int(metrics["test_accuracy"].count()) if "test_accuracy" in metrics else len(measures)
-    return found if max(evaluated, len(measures)) > 1 else Phases(*[None] * len(fields(Phases)))
+    accuracies = metrics["test_accuracy"].to_numpy(dtype=float) if "test_accuracy" in metrics else np.empty(0)
+    evaluated = max(np.count_nonzero(np.isfinite(accuracies)), len(measures))
+    return found if evaluated > 1 else Phases(*[None] * len(fields(Phases)))
 
 
 def _titles(structure: Structure | None, keys: Keys | None) -> tuple[str, ...]:
