@@ -21,8 +21,6 @@
 
 # %%
 from dataclasses import dataclass
-from html import escape
-from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
@@ -30,7 +28,7 @@ import plotly.io
 from jaxtyping import Float, Int
 
 import grokinterp
-from grokinterp.report import PageFigure, page_figures
+from grokinterp.report import PageFigure, write_report
 from grokinterp.runs import RunConfig, Snapshot
 
 plotly.io.renderers.default = "plotly_mimetype"
@@ -146,8 +144,7 @@ commutation_figure(history)
 # ## 4. On a page
 #
 # What the report shows is a list of `PageFigure`: a name, a title, a caption, and the function that draws it from the
-# report. `page_figures(report)` is the package's list; yours makes one more. The figure function takes a report, so
-# give it the run:
+# report. `write_report` takes yours after its own. The function is given the report, and so the run:
 
 
 # %%
@@ -161,27 +158,8 @@ mine = PageFigure(
     "Share of the logits that changes sign when a and b change places; beside it, the same for random partners.",
     drawn_from,
 )
-entries = [mine, *page_figures(report)]
-[entry.name for entry in entries]
-
-# %% [markdown]
-# `write_report` writes the package's own figures. A page with yours is a few lines; plotly.js goes into the file once,
-# so it works offline.
-
-
-# %%
-def write_page(entries, result, path: Path) -> Path:
-    parts = [f"<!doctype html><meta charset=utf-8><title>{escape(entries[0].title)}</title>"]
-    for number, entry in enumerate(entries):
-        body = entry.draw(result).to_html(full_html=False, include_plotlyjs=number == 0)
-        parts.append(f"<h2 id={entry.name}>{escape(entry.title)}</h2>{body}<p>{escape(entry.caption)}</p>")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(parts), encoding="utf-8")
-    return path
-
-
-page = write_page(entries, report, Path("pages/commutation.html"))
-page.name, page.stat().st_size > 1_000_000
+paths = write_report(report, "pages/commutation", extra_figures=[mine])
+paths.html.name, mine.title in paths.html.read_text()
 
 # %% [markdown]
 # If your analysis is of use to others: a module in `grokinterp/analysis/`, a figure function in `grokinterp/report/`,

@@ -1,11 +1,13 @@
 """The report as one HTML page that needs nothing but itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from grokinterp.analysis import Report
 from grokinterp.errors import GrokinterpError
 from grokinterp.verdict import Verdict
 
+from ._entry import PageFigure
 from ._explorer import explorer
 from ._explorer_texts import explorer_texts
 from ._figures import page_figures
@@ -16,7 +18,9 @@ from ._tables import chance, keys_table, losses_table, rules_table
 from ._verdict_tables import decisive_evidence, summary
 
 
-def render_page(report: Report, verdict: Verdict | None = None) -> str:
+def render_page(
+    report: Report, verdict: Verdict | None = None, *, extra_figures: Sequence[PageFigure[Report]] = ()
+) -> str:
     """The whole page: finding, explorer, key numbers and all figures that apply, with plotly.js inside.
 
     No request goes out. The explorer shows the network at every checkpoint (`explorer`).
@@ -24,11 +28,13 @@ def render_page(report: Report, verdict: Verdict | None = None) -> str:
     With a verdict on the same checkpoint, that leads: its label, its reasons, and the evidence it hangs on. Equal
     reports give equal pages.
 
-    **Raises** `GrokinterpError` for a verdict on another checkpoint.
+    **Raises** `GrokinterpError` for a verdict on another checkpoint, and for an extra figure whose name is taken.
     """
     if verdict:
         _require_same(report, verdict)
-    figures = draw(page_figures(report), report)
+    entries = (*page_figures(report), *(entry for entry in extra_figures if entry.applies(report)))
+    _require_names_apart(entries)
+    figures = draw(entries, report)
     leading = draw(leading_figure(verdict), verdict) if verdict else []
     explored = explorer(report)
     return render(
@@ -51,6 +57,12 @@ def render_page(report: Report, verdict: Verdict | None = None) -> str:
         settings=_settings(report),
         **_leads(verdict, leading),
     )
+
+
+def _require_names_apart(entries: Sequence[PageFigure[Report]]) -> None:
+    names = [entry.name for entry in entries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise GrokinterpError(f"extra figure {twice[0]!r}: the page has a figure of that name; give it another name")
 
 
 def _leads(verdict: Verdict | None, leading: list[Drawn]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The files of a report and of a verdict."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from grokinterp.analysis import Report
 from grokinterp.runs import make_folder, write_whole
 from grokinterp.verdict import Verdict
 
+from ._entry import PageFigure
 from ._page import render_page
 from ._verdict_page import render_verdict
 
@@ -30,15 +32,22 @@ class VerdictPaths:
     json: Path
 
 
-def write_report(report: Report, out: str | Path, verdict: Verdict | None = None) -> ReportPaths:
+def write_report(
+    report: Report,
+    out: str | Path,
+    verdict: Verdict | None = None,
+    *,
+    extra_figures: Sequence[PageFigure[Report]] = (),
+) -> ReportPaths:
     """Write `report.html`, `report.json` and `measures.csv` into the folder `out`, each whole or not at all.
 
     All three are made before the first is written: a fault leaves the files of an earlier report as they
-    were. With a verdict the page leads with it, and `report.json` has it under `verdict`.
+    were. With a verdict the page leads with it, and `report.json` has it under `verdict`. `extra_figures` come after
+    the page's own: name, title, caption, and a function that draws a report.
     """
     folder = Path(out)
     paths = ReportPaths(folder / "report.html", folder / "report.json", folder / "measures.csv")
-    page = render_page(report, verdict)
+    page = render_page(report, verdict, extra_figures=extra_figures)
     found = report.to_dict() | ({"verdict": verdict.to_dict()["verdict"]} if verdict else {})
     content = _json(found)
     measures = report.curves.measures

@@ -7,12 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
 from grokinterp.analysis import Report
 from grokinterp.errors import GrokinterpError
-from grokinterp.report import page_figures, render_page, write_report
+from grokinterp.report import PageFigure, page_figures, render_page, write_report
 
 NASTY = """<script>alert(1)<%2Fscript> "quotes" & 'more' 🎉""".replace("%2F", "\u2215")
 
@@ -101,6 +102,23 @@ def test_the_finding_leads(report: Report, page: str, elements: Elements) -> Non
     text = elements.text.replace("\u00a0", " ")
     for sentence in report.finding:
         assert sentence in text
+
+
+def test_a_figure_of_ones_own_comes_after_the_others(report: Report, tmp_path: Path) -> None:
+    mine = PageFigure(
+        "mine", "Braces {and} <tags>", "A caption {with} braces", lambda _: go.Figure(go.Scatter(y=[1, 2]))
+    )
+    absent = PageFigure("absent", "Not here", "", mine.draw, applies=lambda _: False)
+    page = write_report(report, tmp_path, extra_figures=[mine, absent]).html.read_text()
+    text = Elements(page).text
+    assert text.index("Braces {and} <tags>") > text.index(page_figures(report)[-1].title)
+    assert "A caption {with} braces" in text
+    assert "Not here" not in text
+    taken = PageFigure("losses", "Mine", "", mine.draw)
+    with pytest.raises(
+        GrokinterpError, match="extra figure 'losses': the page has a figure of that name; give it another"
+    ):
+        write_report(report, tmp_path, extra_figures=[taken])
 
 
 def test_key_numbers_are_stated(report: Report, elements: Elements) -> None:
