@@ -3,7 +3,6 @@
 Both judge only a network that knows the answer: an untrained one has values near 1 in both.
 """
 
-import copy
 import random
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.models import hooked_network
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
@@ -108,7 +108,7 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
             "leave n out to take them all"
         )
     total, count = 0.0, 0
-    for cosines in _cosines(_double(snapshot.model), task, None if n is None else _sample(n_triples, n, seed)):
+    for cosines in _cosines(_double(snapshot), task, None if n is None else _sample(n_triples, n, seed)):
         total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
 
@@ -120,9 +120,9 @@ def _sample(n_triples: int, n: int, seed: int) -> Int[torch.Tensor, " triple"]:
     return torch.tensor(triples[:n])
 
 
-def _double(model: "HookedTransformer") -> "HookedTransformer":
-    """A copy in float64 whose weights ask for no gradients; hooks that shape the network are copied with it."""
-    double = copy.deepcopy(model).requires_grad_(False).double()
+def _double(snapshot: Snapshot) -> "HookedTransformer":
+    """The network in float64, built anew: one that has run may hold tensors of a graph, which cannot be copied."""
+    double = hooked_network(snapshot.config, snapshot.task, snapshot.weights).requires_grad_(False).double()
     # transformer_lens casts the attention pattern to the configured type; a network without attention has none.
     if hasattr(double, "cfg"):
         double.cfg.dtype = torch.float64
