@@ -1,11 +1,14 @@
 """Runs and files that tests share."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from grokinterp.cli import main
 from grokinterp.runs import Run, RunConfig, load_run
 from grokinterp.training import train
 
@@ -27,6 +30,21 @@ TINY = [
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def run_command(capsys, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """The command line in this process, without the seconds of imports: status, output, what it said of errors."""
+
+    def command(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["grokinterp", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
+
+    return command
 
 
 @pytest.fixture(scope="session")

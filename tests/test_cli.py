@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from grokinterp.cli import main
 from grokinterp.runs import load_run
 
 TINY = [
@@ -27,18 +26,9 @@ def in_a_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def grokinterp(capsys, monkeypatch) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line, run in this process: the same code without the seconds of imports."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", ["grokinterp", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, ended.value.code or 0, printed.out, printed.err)
-
-    return run
+def grokinterp(run_command) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line in this process, its result as that of a process."""
+    return lambda *arguments: subprocess.CompletedProcess(arguments, *run_command(*arguments))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import builtins
 import re
-import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +12,6 @@ import plotly.graph_objects as go
 import pytest
 
 from grokinterp.analysis import analyze, compare_runs
-from grokinterp.cli import main
 from grokinterp.errors import GrokinterpError
 from grokinterp.report import (
     REPORT_NAMES,
@@ -29,21 +27,6 @@ from grokinterp.verdict import find_verdict
 # What the browser leaves to the garbage collector is kaleido's.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 BROWSER = "install Chromium or Chrome, or run `kaleido_get_chrome`"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """The command line in this process: status, what was printed, what was said of errors."""
-
-    def command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["grokinterp", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return command
 
 
 @pytest.fixture
@@ -64,8 +47,8 @@ def names_in(folder: Path, kind: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("browser")
-def test_every_figure_of_report_and_verdict_as_svg(run, tiny_run, report, tmp_path):
-    status, out, error = run("figures", tiny_run.path, "--out", tmp_path / "f")
+def test_every_figure_of_report_and_verdict_as_svg(run_command, tiny_run, report, tmp_path):
+    status, out, error = run_command("figures", tiny_run.path, "--out", tmp_path / "f")
     assert (status, error) == (0, "")
     entries = [*page_figures(report), *verdict_figures(find_verdict(tiny_run))]
     names = [entry.name for entry in entries]
@@ -82,15 +65,17 @@ def test_every_figure_of_report_and_verdict_as_svg(run, tiny_run, report, tmp_pa
 
 
 @pytest.mark.usefixtures("browser")
-def test_some_figures_as_png_and_pdf(run, tiny_run, tmp_path):
-    status, out, _ = run("figures", tiny_run.path, "--format", "png", "--only", "losses,layers", "--out", tmp_path)
+def test_some_figures_as_png_and_pdf(run_command, tiny_run, tmp_path):
+    status, out, _ = run_command(
+        "figures", tiny_run.path, "--format", "png", "--only", "losses,layers", "--out", tmp_path
+    )
     assert status == 0
     assert names_in(tmp_path, "png") == ["layers", "losses"]
     png = (tmp_path / "losses.png").read_bytes()
     assert png.startswith(b"\x89PNG")
     assert int.from_bytes(png[16:20], "big") == 1050, "3.5 inches at 300 dpi"
     assert "2 figures" in out
-    status, *_ = run(
+    status, *_ = run_command(
         "figures", tiny_run.path, "--format", "pdf", "--only", "losses", "--only", "weight-norms", "--out", tmp_path
     )
     assert status == 0
@@ -223,14 +208,14 @@ def test_a_figure_of_nothing_has_a_table_of_nothing():
         (["absent"], "absent: no such folder; give a run folder made by `grokinterp train`"),
     ],
 )
-def test_bad_input_is_one_line(run, arguments, says, tmp_path, monkeypatch):
+def test_bad_input_is_one_line(run_command, arguments, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run("figures", *arguments) == (2, "", f"grokinterp: {says}\n")
+    assert run_command("figures", *arguments) == (2, "", f"grokinterp: {says}\n")
 
 
 @pytest.mark.usefixtures("browser")
-def test_a_figure_that_this_run_does_not_have(run, tiny_run, tmp_path):
-    status, out, error = run("figures", tiny_run.path, "--only", "representation-map", "--out", tmp_path / "f")
+def test_a_figure_that_this_run_does_not_have(run_command, tiny_run, tmp_path):
+    status, out, error = run_command("figures", tiny_run.path, "--only", "representation-map", "--out", tmp_path / "f")
     assert (status, out) == (2, "")
     assert error.startswith(
         "grokinterp: no figure is named 'representation-map' here; choose one of losses, progress, "
@@ -238,7 +223,7 @@ def test_a_figure_that_this_run_does_not_have(run, tiny_run, tmp_path):
     assert not (tmp_path / "f").exists()
 
 
-def test_without_kaleido(run, tiny_run, monkeypatch):
+def test_without_kaleido(run_command, tiny_run, monkeypatch):
     real = builtins.__import__
 
     def without(name, *rest):
@@ -248,24 +233,24 @@ def test_without_kaleido(run, tiny_run, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     says = "figures are drawn by kaleido 1, which is not installed; pip install 'grokinterp[figures]'"
-    assert run("figures", tiny_run.path) == (2, "", f"grokinterp: {says}\n")
+    assert run_command("figures", tiny_run.path) == (2, "", f"grokinterp: {says}\n")
 
 
-def test_without_a_browser(run, tiny_run, monkeypatch):
+def test_without_a_browser(run_command, tiny_run, monkeypatch):
     chromium = pytest.importorskip("choreographer.browsers.chromium")
     monkeypatch.setattr(chromium.Chromium, "find_browser", lambda **_: None)
     monkeypatch.delenv("BROWSER_PATH", raising=False)
     says = f"figures are drawn by a browser, and none was found; {BROWSER}, or name one in BROWSER_PATH"
-    assert run("figures", tiny_run.path) == (2, "", f"grokinterp: {says}\n")
+    assert run_command("figures", tiny_run.path) == (2, "", f"grokinterp: {says}\n")
 
 
-def test_a_browser_that_is_named_and_is_not_there(run, tiny_run, monkeypatch):
+def test_a_browser_that_is_named_and_is_not_there(run_command, tiny_run, monkeypatch):
     chromium = pytest.importorskip("choreographer.browsers.chromium")
     monkeypatch.setattr(chromium, "get_chrome_download_path", lambda **_: None)
     monkeypatch.setattr(chromium, "get_old_chrome_download_path", lambda: None)
     monkeypatch.setenv("BROWSER_PATH", "/nowhere/chrome")
     says = f"BROWSER_PATH=/nowhere/chrome is no browser; name one that is installed, or {BROWSER}"
-    assert run("figures", tiny_run.path) == (2, "", f"grokinterp: {says}\n")
+    assert run_command("figures", tiny_run.path) == (2, "", f"grokinterp: {says}\n")
 
 
 def test_a_browser_that_does_not_start(report, tmp_path, monkeypatch):

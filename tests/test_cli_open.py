@@ -17,27 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from grokinterp.cli import main
 from grokinterp.cli._following import RunFollower
 from grokinterp.cli._live import is_stale
 from grokinterp.cli._serve import file_server
 from grokinterp.errors import GrokinterpError
 from grokinterp.training import train
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """The command line in this process: status, what was printed, what was said of errors."""
-
-    def command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["grokinterp", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return command
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -218,13 +202,13 @@ def served(monkeypatch):
     return shown
 
 
-def test_the_report_is_made_where_there_is_none_and_not_again(run, served, tiny_run, tmp_path):
-    status, out, error = run("open", tiny_run.path, "--out", tmp_path / "r")
+def test_the_report_is_made_where_there_is_none_and_not_again(run_command, served, tiny_run, tmp_path):
+    status, out, error = run_command("open", tiny_run.path, "--out", tmp_path / "r")
     assert (status, error) == (0, "")
     assert out.startswith("the report is made first\nthe report: http://127.0.0.1:")
     made = (tmp_path / "r" / "report.html").stat().st_mtime_ns
     assert json.loads((tmp_path / "r" / "report.json").read_text())["verdict"]
-    status, out, _ = run("open", tiny_run.path, "--out", tmp_path / "r")
+    status, out, _ = run_command("open", tiny_run.path, "--out", tmp_path / "r")
     assert (status, out.partition(" ")[0]) == (0, "the")
     assert "made first" not in out
     assert (tmp_path / "r" / "report.html").stat().st_mtime_ns == made
@@ -232,12 +216,12 @@ def test_the_report_is_made_where_there_is_none_and_not_again(run, served, tiny_
     assert all(address in out or index == 0 for index, address in enumerate(served))
 
 
-def test_no_browser_where_none_is_wanted_or_can_show_itself(run, served, reported, monkeypatch):
-    assert run("open", reported, "--no-browser")[0] == 0
+def test_no_browser_where_none_is_wanted_or_can_show_itself(run_command, served, reported, monkeypatch):
+    assert run_command("open", reported, "--no-browser")[0] == 0
     monkeypatch.delenv("DISPLAY")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    assert run("open", reported)[0] == 0
+    assert run_command("open", reported)[0] == 0
     assert served == []
 
 
@@ -256,10 +240,10 @@ def test_a_report_is_stale_when_the_run_went_on(reported):
     assert is_stale(reported / "nowhere", checkpoint, 40)
 
 
-def test_a_port_that_is_taken(run, reported):
+def test_a_port_that_is_taken(run_command, reported):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        status, out, error = run("open", reported, "--port", port, "--no-browser")
+        status, out, error = run_command("open", reported, "--port", port, "--no-browser")
     says = f"--port {port}: another program listens there; give another port, or none for one that is free"
     assert (status, out, error) == (2, "", f"grokinterp: {says}\n")
 
@@ -290,15 +274,15 @@ def test_a_port_that_is_refused(monkeypatch, number, reason):
         (["watch", "absent", "--once"], "absent: no such folder; give a run folder made by `grokinterp train`"),
     ],
 )
-def test_bad_input_is_one_line(run, arguments, says, tmp_path, monkeypatch):
+def test_bad_input_is_one_line(run_command, arguments, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run(*arguments) == (2, "", f"grokinterp: {says}\n")
+    assert run_command(*arguments) == (2, "", f"grokinterp: {says}\n")
 
 
-def test_a_run_without_a_checkpoint_has_no_report(run, tiny_run, tmp_path):
+def test_a_run_without_a_checkpoint_has_no_report(run_command, tiny_run, tmp_path):
     (tmp_path / "new").mkdir()
     shutil.copy(tiny_run.path / "run.json", tmp_path / "new")
-    status, out, error = run("open", tmp_path / "new", "--no-browser")
+    status, out, error = run_command("open", tmp_path / "new", "--no-browser")
     assert (status, out) == (2, "")
     assert (
         error
@@ -326,24 +310,24 @@ def evaluated(step: int, train: float, test: float, test_loss: float = 9.0) -> s
     return row(step, test_loss=test_loss, train_accuracy=train, test_accuracy=test)
 
 
-def test_watch_once_says_how_far_it_is(run, tiny_run):
+def test_watch_once_says_how_far_it_is(run_command, tiny_run):
     metrics = tiny_run.metrics.iloc[-1]
-    status, out, error = run("watch", tiny_run.path, "--once")
+    status, out, error = run_command("watch", tiny_run.path, "--once")
     assert (status, error) == (0, "")
     assert out.startswith("step 40 of 40, train loss ")
     assert f"({100 * metrics['train_accuracy']:.1f} % right), test loss" in out
     assert out.endswith(f"learns its training pairs, {len(tiny_run.steps)} checkpoints, the last at step 40\n")
 
 
-def test_a_run_that_has_ended_is_said_once(run, tiny_run):
-    status, out, _ = run("watch", tiny_run.path)
+def test_a_run_that_has_ended_is_said_once(run_command, tiny_run):
+    status, out, _ = run_command("watch", tiny_run.path)
     assert (status, out.count("\n")) == (0, 1)
 
 
-def test_before_the_first_checkpoint(run, growing):
-    assert run("watch", growing, "--once") == (0, "no step yet, accuracies not known, no checkpoint\n", "")
+def test_before_the_first_checkpoint(run_command, growing):
+    assert run_command("watch", growing, "--once") == (0, "no step yet, accuracies not known, no checkpoint\n", "")
     (growing / "metrics.jsonl").write_text(row(0)[:7])
-    assert run("watch", growing, "--once") == (0, "no step yet, accuracies not known, no checkpoint\n", "")
+    assert run_command("watch", growing, "--once") == (0, "no step yet, accuracies not known, no checkpoint\n", "")
 
 
 def test_a_last_line_that_is_half_written_is_read_when_it_is_whole(growing):
@@ -412,8 +396,8 @@ def test_the_phase_is_guessed_from_losses_and_accuracies(growing):
     ]
 
 
-def test_the_published_run_generalises_since_its_known_step(run, mainline):
-    _, out, _ = run("watch", mainline.path, "--once")
+def test_the_published_run_generalises_since_its_known_step(run_command, mainline):
+    _, out, _ = run_command("watch", mainline.path, "--once")
     assert "generalises since step 10,330, 26 checkpoints, the last at step 20,000" in out
 
 
@@ -426,10 +410,10 @@ def test_a_run_that_has_gone_quiet(growing):
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"loss": 1}', '{"step": null}', "\x00\xff"])
-def test_metrics_that_are_none(run, growing, line):
+def test_metrics_that_are_none(run_command, growing, line):
     (growing / "metrics.jsonl").write_text(row(0) + line + "\n" + row(1))
     says = f"{growing / 'metrics.jsonl'}: a line is not a step with its numbers in JSON; restore the file from a copy"
-    assert run("watch", growing, "--once") == (2, "", f"grokinterp: {says}\n")
+    assert run_command("watch", growing, "--once") == (2, "", f"grokinterp: {says}\n")
 
 
 def test_watch_follows_a_training_to_its_end(tiny_config, tmp_path):
@@ -458,7 +442,7 @@ def test_ctrl_c_ends_the_watching(growing):
     assert (process.returncode, out, error) == (0, "no longer watched; the training goes on\n", "")
 
 
-def test_in_a_terminal_a_table_stands_in_one_place(run, growing, monkeypatch):
+def test_in_a_terminal_a_table_stands_in_one_place(run_command, growing, monkeypatch):
     (growing / "metrics.jsonl").write_text(evaluated(0, 1.0, 0.5))
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
@@ -467,7 +451,7 @@ def test_in_a_terminal_a_table_stands_in_one_place(run, growing, monkeypatch):
         (growing / "metrics.jsonl").write_text(evaluated(0, 1.0, 0.5) + evaluated(40, 1.0, 1.0))
 
     monkeypatch.setattr("time.sleep", sleep)
-    status, out, _ = run("watch", growing)
+    status, out, _ = run_command("watch", growing)
     assert status == 0
     for text in ("(a + b) mod 7", "step 0 of 40", "step 40 of 40", "has memorised", "generalises since step 40"):
         assert text in out

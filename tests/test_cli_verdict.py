@@ -4,30 +4,12 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from grokinterp.cli import main
 
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """The command line in this process: status, what was printed, what was said of errors."""
-
-    def command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["grokinterp", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return command
-
-
-def test_a_verdict_is_printed_and_written(run, tiny_run, tmp_path):
-    status, out, _ = run("verdict", tiny_run.path, "--out", tmp_path / "v")
+def test_a_verdict_is_printed_and_written(run_command, tiny_run, tmp_path):
+    status, out, _ = run_command("verdict", tiny_run.path, "--out", tmp_path / "v")
     assert status == 0
     label = out.partition(":")[0]
     content = json.loads((tmp_path / "v" / "verdict.json").read_text())
@@ -38,19 +20,19 @@ def test_a_verdict_is_printed_and_written(run, tiny_run, tmp_path):
     assert content["ablations"]
 
 
-def test_a_quick_verdict_of_an_earlier_step(run, tiny_run, tmp_path):
-    status, *_ = run("verdict", tiny_run.path, "--quick", "--step", 10, "--out", tmp_path)
+def test_a_quick_verdict_of_an_earlier_step(run_command, tiny_run, tmp_path):
+    status, *_ = run_command("verdict", tiny_run.path, "--quick", "--step", 10, "--out", tmp_path)
     content = json.loads((tmp_path / "verdict.json").read_text())
     assert (status, content["run"]["step"]) == (0, 10)
     assert "ablations" not in content
 
 
-def test_the_report_leads_with_it_unless_told_not_to(run, tiny_run, tmp_path):
-    status, out, _ = run("analyze", tiny_run.path, "--out", tmp_path / "with")
+def test_the_report_leads_with_it_unless_told_not_to(run_command, tiny_run, tmp_path):
+    status, out, _ = run_command("analyze", tiny_run.path, "--out", tmp_path / "with")
     report = json.loads((tmp_path / "with" / "report.json").read_text())
     assert status == 0
     assert out.startswith(f"{report['verdict']['label']}: {report['verdict']['headline']}")
-    run("analyze", tiny_run.path, "--no-verdict", "--out", tmp_path / "without")
+    run_command("analyze", tiny_run.path, "--no-verdict", "--out", tmp_path / "without")
     assert "verdict" not in json.loads((tmp_path / "without" / "report.json").read_text())
 
 
@@ -82,17 +64,17 @@ def test_a_table_of_many_runs(tiny_run, tmp_path):
         (["absent", "--csv", "t.csv"], "absent is no folder; give a folder of runs"),
     ],
 )
-def test_bad_input_is_one_line(run, arguments, says, tmp_path, monkeypatch):
+def test_bad_input_is_one_line(run_command, arguments, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, out, error = run("verdict", *arguments)
+    status, out, error = run_command("verdict", *arguments)
     assert (status, out) == (2, "")
     assert error.startswith("grokinterp: ")
     assert error.count("\n") == 1
     assert says in error
 
 
-def test_a_step_that_is_not_kept(run, tiny_run):
-    status, _, error = run("verdict", tiny_run.path, "--step", 7)
+def test_a_step_that_is_not_kept(run_command, tiny_run):
+    status, _, error = run_command("verdict", tiny_run.path, "--step", 7)
     assert status == 2
     assert "step 7" in error
     assert "the nearest is" in error
