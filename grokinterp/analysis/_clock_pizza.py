@@ -5,6 +5,7 @@ Both judge only a network that knows the answer: an untrained one has values nea
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,7 +13,6 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import hooked_network
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
@@ -108,8 +108,9 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
             "leave n out to take them all"
         )
     total, count = 0.0, 0
-    for cosines in _cosines(_double(snapshot), task, None if n is None else _sample(n_triples, n, seed)):
-        total, count = total + float(cosines.sum()), count + len(cosines)
+    with _in_float64(snapshot.model):
+        for cosines in _cosines(snapshot.model, task, None if n is None else _sample(n_triples, n, seed)):
+            total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
 
 
@@ -120,13 +121,30 @@ def _sample(n_triples: int, n: int, seed: int) -> Int[torch.Tensor, " triple"]:
     return torch.tensor(triples[:n])
 
 
-def _double(snapshot: Snapshot) -> "HookedTransformer":
-    """The network in float64, built anew: one that has run may hold tensors of a graph, which cannot be copied."""
-    double = hooked_network(snapshot.config, snapshot.task, snapshot.weights).requires_grad_(False).double()
+@contextmanager
+def _in_float64(model: "HookedTransformer") -> Iterator[None]:
+    """The network itself in float64 and without gradients of its weights, until the end of the block.
+
+    A copy would not do: under TransformerLens 4 hooks of a copied network write into the one it was copied from.
+    """
+    tensors = [(tensor, tensor.data, tensor.requires_grad) for tensor in (*model.parameters(), *model.buffers())]
     # transformer_lens casts the attention pattern to the configured type; a network without attention has none.
-    if hasattr(double, "cfg"):
-        double.cfg.dtype = torch.float64
-    return double
+    config = getattr(model, "cfg", None)
+    dtype = config.dtype if config else None
+    try:
+        for tensor, data, _ in tensors:
+            tensor.requires_grad_(False)
+            if data.is_floating_point():
+                tensor.data = data.double()
+        if config:
+            config.dtype = torch.float64
+        yield
+    finally:
+        for tensor, data, wanted in tensors:
+            tensor.data = data
+            tensor.requires_grad_(wanted)
+        if config:
+            config.dtype = dtype
 
 
 def _cosines(

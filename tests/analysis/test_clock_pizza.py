@@ -236,7 +236,7 @@ def test_the_network_of_the_snapshot_stays_as_it_is():
     state = {name: (value, value.clone()) for name, value in snapshot.model.named_parameters()}
     wanted = {name: value.requires_grad for name, value in snapshot.model.named_parameters()}
     with torch.no_grad():  # Nor does it matter whether gradients are on.
-        gradient_symmetricity(snapshot, n=3)
+        assert gradient_symmetricity(snapshot, n=3) == gradient_symmetricity(snapshot, n=3)
     for name, parameter in snapshot.model.named_parameters():
         before, copied = state[name]
         assert parameter is before and parameter.dtype == torch.float32 and torch.equal(parameter, copied)
