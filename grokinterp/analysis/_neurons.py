@@ -56,6 +56,8 @@ def best_irreps(functions: Float[np.ndarray, "pair neuron"], places: Places, *, 
     >>> best.irrep, best.variance_explained.round(6)
     (array([3]), array([1.]))
     """
+    if _has_short_way(places):
+        return BestIrreps(_shares_by_sums(functions, places))
     starts = range(0, max(functions.shape[1], 1), chunk)
     return BestIrreps(np.concatenate([_shares(functions[:, start : start + chunk], places) for start in starts]))
 
@@ -69,9 +71,47 @@ def _shares(functions: Float[np.ndarray, "pair neuron"], places: Places) -> Floa
     rho = np.arange(1, len(basis.irrep_names))
     blocks = power[rho, 0] + power[0, rho] + power[rho, rho]
     total = (grid**2).sum(axis=(0, 1))
+    return _share_of_variance(blocks, total, largest, basis.n)
+
+
+def _has_short_way(places: Places) -> bool:
+    structure = places.structure
+    return structure.is_cyclic and structure.n % 2 == 1 and bool((places.grid >= 0).all())
+
+
+def _shares_by_sums(functions: Float[np.ndarray, "pair neuron"], places: Places) -> Float[np.ndarray, "neuron irrep"]:
+    """The shares in a cyclic group of odd order, without the transform in two dimensions.
+
+    The block of frequency k holds a function of a, one of b, one of a + b and one of a − b, each the mean over the
+    pairs that have the same a, b, a + b or a − b.
+    """
+    basis, n = places.structure.basis, places.structure.n
+    in_order = bool((places.grid.ravel() == np.arange(n * n)).all())
+    grid = (functions if in_order else functions[places.grid.ravel()]).reshape(n, n, -1)
+    sums, differences, of_a, of_b = np.zeros((4, n, grid.shape[2]))
+    squares = np.zeros(grid.shape[2])
+    for a, rows in enumerate(grid):
+        of_a[a] = rows.sum(axis=0, dtype=np.float64)
+        of_b += rows
+        sums += np.roll(rows, a, axis=0)
+        # Row d of the reversed rows is b = a − d.
+        differences += np.roll(rows[::-1], a + 1, axis=0)
+        squares += np.einsum("bm,bm->m", rows, rows, dtype=np.float64)
+    largest = np.maximum(grid.max(axis=(0, 1)), -grid.min(axis=(0, 1))).astype(np.float64)
+    variance = squares - of_a.sum(axis=0) ** 2 / n**2
+    blocks = np.sum([basis.power(of / np.sqrt(n), axis=0)[1:] for of in (of_a, of_b, sums, differences)], axis=0)
+    return _share_of_variance(blocks, variance, largest, n)
+
+
+def _share_of_variance(
+    blocks: Float[np.ndarray, "irrep neuron"],
+    variance: Float[np.ndarray, " neuron"],
+    largest: Float[np.ndarray, " neuron"],
+    n: int,
+) -> Float[np.ndarray, "neuron irrep"]:
     # A constant function leaves only rounding behind: its variance is no larger than float32's grain of its mean.
-    alive = total > basis.n**2 * (np.finfo(np.float32).eps * largest) ** 2
-    return np.where(alive, blocks / np.where(alive, total, 1.0), 0.0).T
+    alive = variance > n**2 * (np.finfo(np.float32).eps * largest) ** 2
+    return np.where(alive, blocks / np.where(alive, variance, 1.0), 0.0).T
 
 
 def neuron_spectrum(snapshot: Snapshot, neuron: int) -> Float[np.ndarray, "irrep irrep"]:

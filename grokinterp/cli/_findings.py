@@ -8,7 +8,7 @@ import typer
 
 from grokinterp.errors import GrokinterpError
 
-from ._terminal import RunDir, console
+from ._terminal import RunDir, console, folder_for
 
 if TYPE_CHECKING:
     from grokinterp.analysis import Report
@@ -25,9 +25,8 @@ def analyze(
     """Say how a trained network works: report.html, report.json and measures.csv."""
     from grokinterp.runs import load_run
 
-    if out is None and run_dir.startswith("hf://"):
-        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
-    report, found, paths = write_report_of(load_run(run_dir), out or Path(run_dir) / "report", verdict=verdict)
+    folder = folder_for("report", run_dir, out)
+    report, found, paths = write_report_of(load_run(run_dir), folder, verdict=verdict)
     terminal = console()
     if found:
         terminal.print(f"{found.label}: {found.headline}")
@@ -74,12 +73,11 @@ def verdict(
     from grokinterp.runs import load_run
     from grokinterp.verdict import find_verdict
 
-    if out is None and run_dir.startswith("hf://"):
-        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the verdict into")
+    folder = folder_for("verdict", run_dir, out)
     run = load_run(run_dir)
     with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
         found = find_verdict(run, step=step, full=not quick, on_part=bar.set_description_str)
-    paths = write_verdict(found, out or Path(run_dir) / "verdict")
+    paths = write_verdict(found, folder)
     terminal = console()
     terminal.print(f"{found.label}: {found.headline}")
     for reasons, sign in ((found.judgement.reasons_for, "+"), (found.judgement.reasons_against, "−")):
@@ -129,8 +127,7 @@ def figures(
     from grokinterp.runs import load_run
     from grokinterp.verdict import find_verdict
 
-    if out is None and run_dir.startswith("hf://"):
-        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the figures into")
+    folder = folder_for("figures", run_dir, out)
     # What can be refused is refused before the minutes that the analyses take.
     names = [name.strip() for names in only or () for name in names.split(",") if name.strip()]
     known = (*REPORT_NAMES, *(VERDICT_NAMES if verdict else ()))
@@ -147,7 +144,7 @@ def figures(
             results.append(analyze_run(run, on_step=lambda step: tell(f"step {step:,}")))
         if verdict and (not names or set(names) & set(VERDICT_NAMES)):
             results.append(find_verdict(run, on_part=tell))
-        paths = write_figures(results, out or Path(run_dir) / "figures", format=format, only=names, on_figure=tell)
+        paths = write_figures(results, folder, format=format, only=names, on_figure=tell)
     terminal = console()
     for made in paths:
         terminal.print(str(made.image) + (f" ({made.note})" if made.note else ""))

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grokinterp.errors import GrokinterpError
-
 from ._findings import write_report_of
-from ._terminal import RunDir, console
+from ._terminal import RunDir, console, folder_for
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,10 +33,8 @@ def open_(
 
     from ._serve import LOOPBACK, file_server
 
-    if out is None and run_dir.startswith("hf://"):
-        raise GrokinterpError(f"{run_dir} is not on this machine: needs --out, the folder to write the report into")
+    report = folder_for("report", run_dir, out)
     run = load_run(run_dir)
-    report = out or Path(run_dir) / "report"
     files = {f"/{name}": report / name for name in ("report.html", "report.json", "measures.csv")}
     verdict = {f"/{name}": Path(run_dir) / "verdict" / name for name in ("verdict.html", "verdict.json")}
     terminal = console()

@@ -1,7 +1,7 @@
 """What the explorer needs of one checkpoint: tables of the fast forward, and what is measured exactly."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from grokinterp.analysis import Places, best_irreps, decompose_logits, embedding_circle
 from grokinterp.models import not_covered_by_fast_forward
@@ -23,8 +23,8 @@ def packed_step(snapshot: Snapshot, shown: tuple[int, ...]) -> Packed:
         return pack(exact, {})
     if structure:
         places, computed = Places.of(snapshot.task), snapshot.fast()
-        share = neuron_shares(computed.neurons.numpy(), places)
-        exact |= {"best": (share.argmax(axis=1) + 1).astype(np.int16), "share": share.max(axis=1)}
+        best = best_irreps(computed.neurons.numpy(), places)
+        exact |= {"best": best.irrep.astype(np.int16), "share": best.variance_explained}
         logits = computed.logits[:, : snapshot.task.n_answers].numpy()
         exact["amplitudes"] = decompose_logits(logits, places, shown).amplitudes[list(shown)]
     tables, matrices = forward_tables(snapshot)
@@ -72,40 +72,6 @@ def forward_tables(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str,
         "W_L": w["mlp.W_out"] @ W_U,
     }
     return exact, rounded
-
-
-def neuron_shares(neurons: Float[np.ndarray, "pair d_mlp"], places: Places) -> Float[np.ndarray, "d_mlp irrep"]:
-    """Share of each neuron's variance in each irrep but the trivial one, as `best_irreps` has it.
-
-    For frequencies by a shorter way, since all checkpoints are asked: the block of k holds a function of a, one of b,
-    one of a + b and one of a − b, each the mean over the pairs that have the same a, b, a + b or a − b.
-
-    >>> from grokinterp.tasks import Task, TaskConfig
-    >>> places = Places.of(Task(TaskConfig(p=7)))
-    >>> neurons = np.random.default_rng(0).random((49, 3)).astype(np.float32)
-    >>> np.allclose(neuron_shares(neurons, places), best_irreps(neurons, places).share)
-    True
-    """
-    structure = places.structure
-    if not structure.is_cyclic or structure.n % 2 == 0 or (places.grid < 0).any():
-        return best_irreps(neurons, places).share
-    n = structure.n
-    in_order = bool((places.grid.ravel() == np.arange(n * n)).all())
-    grid = (neurons if in_order else neurons[places.grid.ravel()]).reshape(n, n, -1)
-    sums, differences, of_a, of_b = np.zeros((4, n, grid.shape[2]))
-    squares = np.zeros(grid.shape[2])
-    for a, rows in enumerate(grid):
-        of_a[a] = rows.sum(axis=0, dtype=np.float64)
-        of_b += rows
-        sums += np.roll(rows, a, axis=0)
-        # Row d of the reversed rows is b = a − d.
-        differences += np.roll(rows[::-1], a + 1, axis=0)
-        squares += np.einsum("bm,bm->m", rows, rows, dtype=np.float64)
-    largest = np.maximum(grid.max(axis=(0, 1)), -grid.min(axis=(0, 1))).astype(np.float64)
-    variance = squares - of_a.sum(axis=0) ** 2 / n**2
-    power = sum(structure.basis.power(of / np.sqrt(n), axis=0)[1:] for of in (of_a, of_b, sums, differences))
-    alive = variance > n**2 * (np.finfo(np.float32).eps * largest) ** 2
-    return np.where(alive, power / np.where(alive, variance, 1.0), 0.0).T
 
 
 def group_tables(structure: Structure) -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from ._model_card import model_card as model_card
 from ._run import Run as Run
 from ._run import checked_weights as checked_weights
 from ._run import load_run as load_run
+from ._snapshot import CHUNK as CHUNK
 from ._snapshot import Snapshot as Snapshot
 from .importers import LAYOUTS as LAYOUTS
 from .importers import chughtai_snapshot as chughtai_snapshot

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grokinterp.analysis import Places, decompose_logits, losses_by_row
+from grokinterp.analysis import Places, character_component, decompose_logits, losses_by_row, mean_by_answer
 from grokinterp.runs import Snapshot
 
-from ._amplitudes import PATTERNS, fit_pattern
+from ._amplitudes import PatternFit, fit_patterns
 from ._group_accounts import GroupAccount, coset_account, irrep_account
 
 
@@ -57,14 +57,14 @@ def accounts(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:
     if not places.structure.is_product:
         return ()
     if places.structure.is_cyclic:
-        return (*(_of_pattern(snapshot, places, keys, kind) for kind in PATTERNS), _of_lookup(snapshot, places))
+        fits = fit_patterns(snapshot.logits, places, keys)
+        return (*(_of_pattern(snapshot, places, *fit) for fit in fits.items()), _of_lookup(snapshot, places))
     found = [_of_characters(snapshot, places, keys), _of_neurons("irrep", snapshot, irrep_account(snapshot, keys))]
     cosets = coset_account(snapshot)
     return (*found, _of_neurons("coset", snapshot, cosets)) if cosets else tuple(found)
 
 
-def _of_pattern(snapshot: Snapshot, places: Places, keys: tuple[int, ...], kind: str) -> Account:
-    fit = fit_pattern(snapshot.logits, places, keys, kind)
+def _of_pattern(snapshot: Snapshot, places: Places, kind: str, fit: PatternFit) -> Account:
     loss, accuracy, recovered = _in_group(snapshot, places, fit.logits.reshape(-1, places.structure.n))
     says = SAYS[kind].format(answer=places.structure.combination)
     return Account(kind, says, fit.explained, loss, accuracy, recovered, fit.by_freq)
@@ -85,11 +85,8 @@ def _of_lookup(snapshot: Snapshot, places: Places) -> Account:
 
 def _of_characters(snapshot: Snapshot, places: Places, keys: tuple[int, ...]) -> Account:
     decomposition, structure = decompose_logits(snapshot.logits, places, keys), places.structure
-    functions = structure.basis.class_functions[list(keys)]
-    identity = functions[:, structure.group.identity]
-    by_quotient = (decomposition.amplitudes[list(keys)] / identity) @ functions if keys else np.zeros(structure.n)
-    rows = by_quotient[structure.quotients[structure.group.table.reshape(-1)]]
-    loss, accuracy, recovered = _in_group(snapshot, places, rows)
+    component = character_component(mean_by_answer(snapshot.logits, places), keys, structure)[:, structure.outputs]
+    loss, accuracy, recovered = _in_group(snapshot, places, component[structure.group.table.reshape(-1)])
     by_irrep = {irrep: float(decomposition.share[irrep]) for irrep in keys}
     return Account(
         "characters", SAYS["characters"], decomposition.variance_explained, loss, accuracy, recovered, by_irrep

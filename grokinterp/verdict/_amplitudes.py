@@ -92,22 +92,32 @@ def fit_pattern(logits: Logits, places: Places, keys: Iterable[int], kind: str) 
     >>> [round(fit_pattern(clock, places, [1], kind).explained, 3) for kind in ("clock", "mixed")]
     [1.0, 1.0]
     """
-    n = places.structure.n
-    total = centred_variance(logits, places)
+    return fit_patterns(logits, places, keys, [kind])[kind]
+
+
+def fit_patterns(
+    logits: Logits, places: Places, keys: Iterable[int], kinds: Iterable[str] = tuple(PATTERNS)
+) -> dict[str, PatternFit]:
+    """Fit several kinds of patterns to the same amplitudes, see `fit_pattern`."""
+    n, total = places.structure.n, _centred_variance(logits, places)
+    measured = {freq: amplitude_by_distance(logits, places, freq) for freq in keys}
     i, j, c = np.ogrid[:n, :n, :n]
-    replaced, by_freq = np.zeros((n, n, n)), {}
-    distance, answer = np.indices((n, n))[0] - np.indices((n, n))[1], (i + j - c) % n
-    for freq in keys:
-        columns = np.stack([pattern(n, freq) for pattern in PATTERNS[kind]], axis=1)
-        measured = amplitude_by_distance(logits, places, freq)
-        fitted = columns @ np.linalg.lstsq(columns, measured, rcond=1e-9)[0]
-        by_freq[freq] = float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
-        replaced += fitted[distance % n][:, :, None] * np.cos(2 * np.pi * freq / n * np.arange(n))[answer]
-    # Rounding may carry a whole beyond 1.
-    return PatternFit(min(1.0, sum(by_freq.values())), by_freq, replaced)
+    distance, answer = (i - j)[:, :, 0] % n, (i + j - c) % n
+    waves = {freq: np.cos(2 * np.pi * freq / n * np.arange(n))[answer] for freq in measured}
+    found = {}
+    for kind in kinds:
+        replaced, by_freq = np.zeros((n, n, n)), {}
+        for freq, amplitude in measured.items():
+            columns = np.stack([pattern(n, freq) for pattern in PATTERNS[kind]], axis=1)
+            fitted = columns @ np.linalg.lstsq(columns, amplitude, rcond=1e-9)[0]
+            by_freq[freq] = float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
+            replaced += fitted[distance][:, :, None] * waves[freq]
+        # Rounding may carry a whole beyond 1.
+        found[kind] = PatternFit(min(1.0, sum(by_freq.values())), by_freq, replaced)
+    return found
 
 
-def centred_variance(logits: Logits, places: Places) -> float:
+def _centred_variance(logits: Logits, places: Places) -> float:
     """‖L̃‖² over the pairs and answers in the group, L̃ = L − mean over c."""
     kept = logits[places.grid.reshape(-1)][:, places.structure.outputs].astype(np.float64)
     kept -= kept.mean(axis=1, keepdims=True)

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from grokinterp.analysis import Places
 from grokinterp.runs import Snapshot
-from grokinterp.tasks import Structure
 
 from ._amplitudes import amplitude_by_distance, pizza_pattern
+from ._replaced import with_embeddings_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ def circles_alone(snapshot: Snapshot, keys: Iterable[int], shares: Mapping[int, 
 
 
 def _circle_alone(snapshot: Snapshot, places: Places, freq: int, share: float) -> CircleAlone:
-    alone = amplitude_by_distance(with_irreps_alone(snapshot, [freq]).logits, places, freq)
+    alone = amplitude_by_distance(with_embeddings_in(snapshot, (0, freq)).logits, places, freq)
     pattern = pizza_pattern(places.structure.n, freq)
     columns = np.stack([np.ones_like(pattern), pattern], axis=1)
     constant, slope = np.linalg.lstsq(columns, alone, rcond=1e-9)[0]
@@ -73,24 +72,3 @@ def _circle_alone(snapshot: Snapshot, places: Places, freq: int, share: float) -
         at_opposite=float(constant),
         fit=float(fitted @ fitted) / square if square else 0.0,
     )
-
-
-def with_irreps_alone(snapshot: Snapshot, irreps: Iterable[int]) -> Snapshot:
-    """The network with the embeddings of a and b projected on `irreps` of the task's group and the constant.
-
-    Embeddings of symbols outside the group, and of `=`, stay as they are.
-    """
-    structure, kept = Places.of(snapshot.task).structure, (0, *irreps)
-    W_E = snapshot.weight("embed.W_E").copy()
-    for rows in _rows_of_symbols(snapshot, structure):
-        W_E[rows] = structure.basis.project(W_E[rows], kept, axis=0)
-    weights = dict(snapshot.weights) | {"embed.W_E": torch.from_numpy(W_E).float()}
-    return Snapshot(snapshot.step, snapshot.task, snapshot.config, weights)
-
-
-def _rows_of_symbols(snapshot: Snapshot, structure: Structure) -> list[np.ndarray]:
-    """Rows of W_E for the group's elements, in their order; two lists where b has tokens of its own."""
-    if snapshot.task.config.own_tokens_for_b:
-        return [structure.inputs_a, snapshot.task.n_symbols + structure.inputs_b]
-    # Of b's elements, in another order where they count by their inverse, the projection is the same.
-    return [structure.inputs_a]

@@ -1,6 +1,6 @@
 """Null controls: networks that an honest measurement must not find an algorithm in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -61,6 +61,3 @@ def controls(run: Run | None, snapshot: Snapshot, *, seed: int = 0) -> Mapping[s
     if earlier is not None:
         found["memorised"] = earlier
     return found
-
-
-CONTROL_NAMES: Iterable[str] = ("random_weights", "shuffled_answers", "memorised")

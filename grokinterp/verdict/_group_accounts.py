@@ -15,12 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import CosetConcentration, Places, neuron_cosets
 from grokinterp.runs import Snapshot
 
-from ._replaced import logits_with_neuron_inputs, outcome
+from ._replaced import logits_with, outcome
 
 Grid = Float[np.ndarray, "n n d_mlp"]
 
@@ -88,9 +89,10 @@ def _account(
 
 def _logits(snapshot: Snapshot, places: Places, grid: Grid) -> Float[np.ndarray, "pair answer"]:
     # Pairs outside the group keep what their neurons see.
-    inputs = snapshot.activation(f"{snapshot.last_block}.mlp.hook_pre").numpy().astype(np.float64)
+    hook = f"{snapshot.last_block}.mlp.hook_pre"
+    inputs = snapshot.activation(hook).numpy().astype(np.float64)
     inputs[places.grid.reshape(-1)] = grid.reshape(-1, grid.shape[2])
-    return logits_with_neuron_inputs(snapshot, inputs)
+    return logits_with(snapshot, hook, {-1: torch.from_numpy(inputs)})
 
 
 def _cosets_of(found: CosetConcentration, places: Places, side: str) -> Int[np.ndarray, "n neuron"]:

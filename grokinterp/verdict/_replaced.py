@@ -1,16 +1,14 @@
 """The network run with something else in a place: what it answers then, and how much of its logits that explains."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from grokinterp.analysis import accuracy, loss
-from grokinterp.runs import Snapshot
-
-# Pairs per forward pass, as in `Snapshot`.
-CHUNK = 2048
+from grokinterp.analysis import Places, accuracy, loss
+from grokinterp.runs import CHUNK, Snapshot
 
 
 @dataclass(frozen=True)
@@ -38,19 +36,20 @@ def outcome(snapshot: Snapshot, logits: Float[np.ndarray, "pair answer"]) -> Out
 
 
 @torch.no_grad()
-def logits_with_embeddings(
-    snapshot: Snapshot, of_a: Float[torch.Tensor, "pair d_model"], of_b: Float[torch.Tensor, "pair d_model"]
+def logits_with(
+    snapshot: Snapshot, hook_name: str, values: Mapping[int, Float[torch.Tensor, "pair width"]]
 ) -> Float[np.ndarray, "pair answer"]:
-    """Logits of all pairs with these vectors where the tokens of a and of b are embedded (`hook_embed`)."""
-    place_of_b, found = snapshot.task.positions.index("b"), []
+    """Logits of all pairs with these values of an activation, by position, in the place of the network's own."""
+    found = []
     for rows in torch.arange(snapshot.task.n_pairs).split(CHUNK):
 
-        def embed(value: torch.Tensor, hook: object, rows: torch.Tensor = rows) -> torch.Tensor:  # noqa: ARG001
-            value = value.clone()
-            value[:, 0], value[:, place_of_b] = of_a[rows], of_b[rows]
-            return value
+        def put(activation: torch.Tensor, hook: object, rows: torch.Tensor = rows) -> torch.Tensor:  # noqa: ARG001
+            activation = activation.clone()
+            for position, value in values.items():
+                activation[:, position] = value[rows]
+            return activation
 
-        out = snapshot.model.run_with_hooks(snapshot.task.tokens[rows], fwd_hooks=[("hook_embed", embed)])
+        out = snapshot.model.run_with_hooks(snapshot.task.tokens[rows], fwd_hooks=[(hook_name, put)])
         found.append(out[:, -1, : snapshot.task.n_answers])
     return torch.cat(found).numpy()
 
@@ -61,24 +60,23 @@ def with_averaged_embeddings(snapshot: Snapshot) -> Outcome:
     Constant attention (Zhong et al. 2023, α = 0) passes E_a + E_b on; a network that multiplies the two loses by it.
     It says nothing where b has tokens of its own, or counts by its inverse (`Measured`).
     """
-    W_E, tokens = snapshot.weights["embed.W_E"], snapshot.task.tokens
-    mean = (W_E[tokens[:, 0]] + W_E[tokens[:, snapshot.task.positions.index("b")]]) / 2
-    return outcome(snapshot, logits_with_embeddings(snapshot, mean, mean))
+    W_E, tokens, place_of_b = snapshot.weights["embed.W_E"], snapshot.task.tokens, snapshot.task.positions.index("b")
+    mean = (W_E[tokens[:, 0]] + W_E[tokens[:, place_of_b]]) / 2
+    return outcome(snapshot, logits_with(snapshot, "hook_embed", {0: mean, place_of_b: mean}))
 
 
-@torch.no_grad()
-def logits_with_neuron_inputs(
-    snapshot: Snapshot, inputs: Float[np.ndarray, "pair d_mlp"]
-) -> Float[np.ndarray, "pair answer"]:
-    """Logits of all pairs with these inputs of the last MLP's neurons (`mlp.hook_pre`) at the last position."""
-    values, name, found = torch.from_numpy(inputs).float(), f"{snapshot.last_block}.mlp.hook_pre", []
-    for rows in torch.arange(snapshot.task.n_pairs).split(CHUNK):
+def with_embeddings_in(snapshot: Snapshot, irreps: Iterable[int]) -> Snapshot:
+    """The network with the embeddings of a and b projected on the functions of `irreps` of the task's group.
 
-        def enter(value: torch.Tensor, hook: object, rows: torch.Tensor = rows) -> torch.Tensor:  # noqa: ARG001
-            value = value.clone()
-            value[:, -1] = values[rows]
-            return value
-
-        out = snapshot.model.run_with_hooks(snapshot.task.tokens[rows], fwd_hooks=[(name, enter)])
-        found.append(out[:, -1, : snapshot.task.n_answers])
-    return torch.cat(found).numpy()
+    Embeddings of symbols outside the group, and of `=`, stay as they are. The constant is irrep 0.
+    """
+    structure, chosen = Places.of(snapshot.task).structure, tuple(irreps)
+    symbols = [structure.inputs_a]
+    if snapshot.task.config.own_tokens_for_b:
+        symbols.append(snapshot.task.n_symbols + structure.inputs_b)
+    # One embedding for both, b in the order of its inverses or not: an irrep's functions are the same either way.
+    W_E = snapshot.weight("embed.W_E").copy()
+    for rows in symbols:
+        W_E[rows] = structure.basis.project(W_E[rows], chosen, axis=0)
+    dtype = snapshot.weights["embed.W_E"].dtype
+    return replace(snapshot, weights={**snapshot.weights, "embed.W_E": torch.from_numpy(W_E).to(dtype)})

@@ -7,7 +7,7 @@ cos(w_k(a + b − c)). All losses are over all pairs of the group, train and tes
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -15,15 +15,13 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from grokinterp.analysis import Places, ProgressMeasures, decompose_logits, logit_map, neuron_irreps
+from grokinterp.analysis import Places, ProgressMeasures, logit_map, neuron_irreps
 from grokinterp.fourier import FourierBasis, GroupBasis
 from grokinterp.runs import Snapshot
 from grokinterp.training import accuracy, cross_entropy
 
 from ._circles import frequency_circularity, require_keys
-
-# Pairs per pass where the network itself carries changed neurons on.
-CHUNK = 2048
+from ._replaced import logits_with, with_embeddings_in
 
 Part = Literal[
     "characters",
@@ -152,6 +150,10 @@ class _Parts:
         return self.places.structure.basis
 
     @cached_property
+    def progress(self) -> ProgressMeasures:
+        return ProgressMeasures.of(self.snapshot)
+
+    @cached_property
     def neurons(self) -> Float[np.ndarray, "pair d_mlp"]:
         return self.snapshot.neurons[self.pairs].astype(np.float64)
 
@@ -184,7 +186,7 @@ class _Parts:
         """The logits with each part replaced, one at a time."""
         element = self.places.element[self.pairs]
         yield "characters", self.characters()
-        yield "answer_functions", ProgressMeasures.of(self.snapshot).kept(self.keys)[element]
+        yield "answer_functions", self.progress.kept(self.keys)[element]
         yield "blocks", self.block_projection(self.logits, self.keys)
         yield "polynomials", self.with_neurons(self.polynomials())
         read = self.neurons @ self.key_directions
@@ -195,12 +197,10 @@ class _Parts:
         yield "embedding_without_keys", self.with_embedding(sorted(others))
 
     def characters(self) -> Logits:
-        structure = self.places.structure
-        amplitudes = decompose_logits(self.snapshot.logits, self.places, self.keys).amplitudes[list(self.keys)]
-        characters = self.basis.characters[list(self.keys)]
-        profile = amplitudes @ (characters / characters[:, [structure.group.identity]])
-        logits = self.logits - self.logits[:, structure.outputs].mean(axis=1, keepdims=True)
-        logits[:, structure.outputs] = profile[structure.quotients][self.places.element[self.pairs]]
+        outputs = self.places.structure.outputs
+        logits = self.logits - self.logits[:, outputs].mean(axis=1, keepdims=True)
+        component = self.progress.component(self.keys, "3d")[:, outputs]
+        logits[:, outputs] = component[self.places.element[self.pairs]]
         return logits
 
     def block_projection(
@@ -235,32 +235,13 @@ class _Parts:
         """The logits with these activations of the last MLP in the place of its own; the skip connection stays."""
         if self.snapshot.config.normalization == "none":
             return self.logits + (neurons - self.neurons) @ self.snapshot.W_L.T
-        replaced = torch.from_numpy(neurons).float()
-        tokens, hook = self.snapshot.task.tokens[self.pairs], f"{self.snapshot.last_block}.mlp.hook_post"
-        logits = []
-        for chunk in torch.arange(len(tokens)).split(CHUNK):
-
-            def put(value: torch.Tensor, hook: object, chunk: torch.Tensor = chunk) -> torch.Tensor:  # noqa: ARG001
-                value[:, -1] = replaced[chunk]
-                return value
-
-            with torch.no_grad():
-                logits.append(self.snapshot.model.run_with_hooks(tokens[chunk], fwd_hooks=[(hook, put)])[:, -1])
-        return torch.cat(logits)[:, : self.snapshot.task.n_answers].double().numpy()
+        hook, every = f"{self.snapshot.last_block}.mlp.hook_post", self.snapshot.neurons.astype(np.float64)
+        every[self.pairs] = neurons
+        return logits_with(self.snapshot, hook, {-1: torch.from_numpy(every)})[self.pairs].astype(np.float64)
 
     def with_embedding(self, irreps: Sequence[int]) -> Logits:
         """The logits with the group's embeddings projected on `irreps`, of a and of b."""
-        task, structure = self.snapshot.task, self.places.structure
-        W_E = self.snapshot.weights["embed.W_E"].clone()
-        tokens = [structure.inputs_a]
-        if task.config.own_tokens_for_b:
-            tokens.append(structure.inputs_b + task.n_symbols)
-        # One embedding for both, b in the order of its inverses or not: an irrep's functions are the same either way.
-        for symbols in tokens:
-            projected = self.basis.project(self.snapshot.weight("embed.W_E")[symbols], irreps, axis=0)
-            W_E[torch.from_numpy(symbols)] = torch.from_numpy(projected).to(W_E.dtype)
-        replaced = replace(self.snapshot, weights={**self.snapshot.weights, "embed.W_E": W_E})
-        return replaced.logits[self.pairs].astype(np.float64)
+        return with_embeddings_in(self.snapshot, irreps).logits[self.pairs].astype(np.float64)
 
 
 def _centred(logits: Logits) -> Logits:

@@ -29,7 +29,6 @@ THRESHOLDS: dict[str, Threshold] = {
     "memorised": Threshold("≤", 0.9, "does not answer pairs it has not seen", "above it, it is on its way"),
     "explained": Threshold("≥", 0.85, "the account predicts the logits", "published networks: .97 to .995"),
     "loss_recovered": Threshold("≥", 0.9, "the account predicts the answers", "published networks: above .99"),
-    "above_control": Threshold("≥", 10.0, "more than chance", "times the largest null control"),
     "works_alone": Threshold("≥", 0.5, "each circle does its own work", "published networks: above .9"),
     "clock": Threshold("≥", 0.7, "circles work as a clock's", "model B .90, C113 .80, the mainline .74"),
     "pizza": Threshold("≤", 0.3, "circles work as a pizza's", "model A .00"),

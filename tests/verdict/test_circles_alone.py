@@ -7,7 +7,7 @@ from circle_networks import circle_network
 
 from grokinterp.analysis import Places
 from grokinterp.verdict import circles_alone, fit_pattern, with_averaged_embeddings
-from grokinterp.verdict._circles_alone import with_irreps_alone
+from grokinterp.verdict._replaced import with_embeddings_in
 
 AMPLITUDES = {3: 5.0, 7: 4.0}
 
@@ -27,7 +27,7 @@ def test_a_circle_alone_shows_what_it_was_built_as(kind, clockness, operation):
 
 def test_other_circles_are_gone_and_nothing_else_is():
     snapshot = circle_network(23, AMPLITUDES, "clock")
-    alone, built = with_irreps_alone(snapshot, [3]), circle_network(23, {3: 5.0, 7: 0.0}, "clock")
+    alone, built = with_embeddings_in(snapshot, (0, 3)), circle_network(23, {3: 5.0, 7: 0.0}, "clock")
     both = alone.logits - alone.logits.mean(axis=1, keepdims=True)
     assert both == pytest.approx(built.logits - built.logits.mean(axis=1, keepdims=True), abs=1e-4)
     assert torch.equal(alone.weights["embed.W_E"][23], snapshot.weights["embed.W_E"][23])
