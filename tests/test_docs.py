@@ -18,7 +18,7 @@ from urllib.parse import unquote, urldefrag
 
 import pandas as pd
 import pytest
-from fake_hub import fake_hub
+from hub_here import hub_here
 from typer.testing import CliRunner
 
 import grokinterp
@@ -199,30 +199,8 @@ def workplace(tmp_path: Path, quick_run: Path, request: pytest.FixtureRequest, m
         for other in ("runs/other", "checkpoints/nanda-mainline"):
             if other in PAGES[name]:
                 shutil.copytree(quick_run, tmp_path / other)
-    with contextlib.chdir(tmp_path), _hub(tmp_path, monkeypatch):
+    with contextlib.chdir(tmp_path), hub_here(tmp_path, monkeypatch):
         yield tmp_path
-
-
-@contextlib.contextmanager
-def _hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    from huggingface_hub import constants
-    from huggingface_hub.utils import disable_progress_bars
-
-    disable_progress_bars()
-    settings = {
-        "HF_HUB_CACHE": str(folder / "hub"),
-        "HF_TOKEN_PATH": str(folder / "token"),
-        "HF_HUB_OFFLINE": False,
-        "HF_HUB_DISABLE_XET": True,
-    }
-    monkeypatch.setenv("HF_TOKEN", "hf_fake")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with fake_hub() as hub:
-        settings["ENDPOINT"] = hub.url
-        settings["HUGGINGFACE_CO_URL_TEMPLATE"] = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        for setting, value in settings.items():
-            monkeypatch.setattr(constants, setting, value)
-        yield
 
 
 @pytest.mark.usefixtures("workplace")
