@@ -190,3 +190,12 @@ def test_a_full_disk_is_one_line_and_the_run_stays_readable(grokinterp, tmp_path
     assert load_run(out).snapshot(10).step == 10
     assert grokinterp("train", "--out", out, "--resume", "--steps", "500").returncode == 0
     assert load_run(out).metrics["step"].tolist() == list(range(501))
+
+
+def test_every_checkpoint_may_be_shown(tiny_run, run_command, tmp_path, monkeypatch):
+    monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 2)
+    monkeypatch.setattr("grokinterp.report._explorer.MOST_BYTES", 10)
+    for flags, steps in (((), 2), (("--every-checkpoint",), len(tiny_run.steps))):
+        status, printed, _ = run_command("analyze", tiny_run.path, "--no-verdict", "--out", tmp_path, *flags)
+        assert status == 0 and len(list((tmp_path / "report_steps").iterdir())) == steps
+        assert "".join(printed.split()).endswith(f"{tmp_path}/report_steps")

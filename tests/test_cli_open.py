@@ -40,6 +40,9 @@ def reported(tiny_run, tmp_path) -> Path:
     (folder / "report" / "measures.csv").write_text("step\n40\n")
     (folder / "verdict").mkdir()
     (folder / "verdict" / "verdict.html").write_text("<p>a verdict</p>")
+    (folder / "report" / "report_steps").mkdir()
+    (folder / "report" / "report_steps" / "step-0-a1.js").write_text("grokinterp.deliver()")
+    (folder / "report" / "report_steps" / "secret.txt").write_text("secret")
     (folder / "report" / "secret.txt").write_text("secret")
     (tmp_path / "secret.txt").write_text("secret")
     return folder
@@ -58,7 +61,7 @@ def server(reported) -> Iterator[int]:
         "/report.json": report / "report.json",
     }
     files |= {"/measures.csv": report / "measures.csv", "/gone.html": report / "gone.html"}
-    with file_server(files) as serving:
+    with file_server(files, folder=report / "report_steps") as serving:
         thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield serving.server_port
@@ -88,6 +91,9 @@ def test_the_report_is_served_whole(server, reported):
         assert headers["X-Content-Type-Options"] == "nosniff"
     assert ask(server, "/report.json")[1]["Content-Type"] == "application/json"
     assert ask(server, "/measures.csv")[2] == (reported / "report" / "measures.csv").read_bytes()
+    status, headers, body = ask(server, "/report_steps/step-0-a1.js")
+    assert (status, body) == (200, b"grokinterp.deliver()")
+    assert headers["Content-Type"] == "text/javascript; charset=utf-8"
     status, headers, body = ask(server, "/", method="HEAD")
     assert (status, headers["Content-Length"], body) == (200, str(len(page)), b"")
 
@@ -101,6 +107,11 @@ def test_the_report_is_served_whole(server, reported):
         "/..%2fsecret.txt",
         "/..\\secret.txt",
         "/secret.txt",
+        "/report_steps/",
+        "/report_steps/secret.txt",
+        "/report_steps/step-1-a1.js",
+        "/report_steps/../report_steps/step-0-a1.js",
+        "/step-0-a1.js",
         "/report/",
         "/.",
         "/report",

@@ -172,9 +172,9 @@ def _history(report: "Report") -> list[str]:
         parts.append(f"cleaned up until step {phases.cleanup[1]:,}")
     sentences = [f"It {listed(parts)}."] if parts else []
     if phases.test_accuracy_sustained is not None:
-        after = f"; its training pairs it knew from step {phases.train_accuracy_sustained:,}"
-        known = after if phases.train_accuracy_sustained is not None else ""
+        known = phases.train_accuracy_sustained
+        after = "" if known is None else f"; its training pairs it knew from step {known:,}"
         sentences.append(
-            f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{known}."
+            f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{after}."
         )
     return sentences

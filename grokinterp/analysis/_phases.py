@@ -9,7 +9,8 @@ Nanda et al. 2023 read the boundaries off the figure by eye (1,400, 9,400 and 14
   before that, what is known of unseen pairs is drowned by what was memorised;
 - cleanup ends when the sum of squared weights comes within 3 % of its last value for good.
 
-A phase that the run did not reach is None.
+A phase that the run did not reach is None. So is all that one evaluation cannot tell: a network that is seen once knows
+its pairs, but since when nobody knows, and of one checkpoint no curve has a minimum or settles.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ Phase = tuple[int, int] | None
 class Phases:
     """First and last step of each phase, and when the accuracies reached 99 %.
 
-    `…_first` is the first evaluation at ≥ 99 %, `…_sustained` the first from which no later evaluation falls below.
+    `…_first` is the first evaluation at ≥ 99 %, `…_sustained` the first from which no later evaluation falls below;
+    None if there is none, or only one evaluation at all. Phases are None of a run of one checkpoint.
     """
 
     memorization: Phase
@@ -42,10 +44,13 @@ class Phases:
 def find_phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -> Phases:
     """Apply the module's rules to the measures per checkpoint and, where evaluated more often, the training metrics."""
     needed = ["train_accuracy", "test_accuracy", "test_loss"]
-    evaluated = metrics.dropna(subset=needed) if set(needed) <= set(metrics.columns) else measures
+    trained = metrics.dropna(subset=needed) if set(needed) <= set(metrics.columns) else metrics.iloc[:0]
+    evaluated = measures if len(trained) < len(measures) else trained
     train_first, train_sustained = _reached(evaluated, "train_accuracy")
     test_first, test_sustained = _reached(evaluated, "test_accuracy")
     memorization = circuit_formation = cleanup = None
+    if len(measures) == 1:
+        return Phases(None, None, None, train_first, train_sustained, test_first, test_sustained)
 
     last = int(measures["step"].iloc[-1])
     # A network that guesses has this loss too, at the start: it counts only after memorization.
@@ -88,6 +93,8 @@ def _for_good(steps: np.ndarray, holds: Bool[np.ndarray, " step"]) -> int | None
 
 
 def _reached(evaluated: pd.DataFrame, column: str) -> tuple[int | None, int | None]:
+    if len(evaluated) == 1:
+        return None, None
     holds = evaluated[column].to_numpy() >= GROKKED
     steps = evaluated["step"].to_numpy()
     return (int(steps[np.argmax(holds)]) if holds.any() else None), _for_good(steps, holds)

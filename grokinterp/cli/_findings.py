@@ -21,23 +21,31 @@ def analyze(
     run_dir: RunDir,
     out: Annotated[Path | None, typer.Option(help="Where to write the report; RUN_DIR/report otherwise.")] = None,
     verdict: Annotated[bool, typer.Option(help="Lead the report with a verdict on the algorithm.")] = True,
+    every_checkpoint: Annotated[
+        bool, typer.Option("--every-checkpoint", help="Show all checkpoints in the explorer, not 26 of them.")
+    ] = False,
 ) -> None:
     """Say how a trained network works: report.html, report.json and measures.csv."""
     from grokinterp.runs import load_run
 
     folder = folder_for("report", run_dir, out)
-    report, found, paths = write_report_of(load_run(run_dir), folder, verdict=verdict)
+    report, found, paths = write_report_of(
+        load_run(run_dir), folder, verdict=verdict, every_checkpoint=every_checkpoint
+    )
     terminal = console()
     if found:
         terminal.print(f"{found.label}: {found.headline}")
     for sentence in report.finding:
         terminal.print(sentence)
     terminal.print()
-    for path in (paths.html, paths.json, paths.csv):
-        terminal.print(str(path))
+    for path in (paths.html, paths.json, paths.csv, paths.steps):
+        if path:
+            terminal.print(str(path))
 
 
-def write_report_of(run: "Run", out: Path, *, verdict: bool = True) -> "tuple[Report, Verdict | None, ReportPaths]":
+def write_report_of(
+    run: "Run", out: Path, *, verdict: bool = True, every_checkpoint: bool = False
+) -> "tuple[Report, Verdict | None, ReportPaths]":
     """Analyse a run, with a bar in the terminal, and write its report."""
     from tqdm import tqdm
 
@@ -48,7 +56,7 @@ def write_report_of(run: "Run", out: Path, *, verdict: bool = True) -> "tuple[Re
     with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
         report = analyze_run(run, on_step=lambda _: bar.update())
     found = find_verdict(run, step=report.snapshot.step, full=False) if verdict else None
-    return report, found, write_report(report, out, found)
+    return report, found, write_report(report, out, found, every_checkpoint=every_checkpoint)
 
 
 def verdict(

@@ -39,7 +39,7 @@ def open_(
     verdict = {f"/{name}": Path(run_dir) / "verdict" / name for name in ("verdict.html", "verdict.json")}
     terminal = console()
     # Before the report is made, which takes long, so that a port that is taken is known at once.
-    with file_server({"/": report / "report.html"} | files | verdict, port) as server:
+    with file_server({"/": report / "report.html"} | files | verdict, port, folder=report / "report_steps") as server:
         if is_stale(report, run.folder.checkpoint_path(run.last_step), run.last_step):
             terminal.print("the report is made first")
             write_report_of(run, report)

@@ -1,7 +1,8 @@
 """A few files over HTTP on this machine alone: what `grokinterp open` serves.
 
-Only the files that are named are served, whatever else lies beside them; no path of a request is ever looked up on the
-disk. A page elsewhere whose name is made to point at this machine (DNS rebinding) names its own host, and is refused.
+Only the files that are named are served, and the scripts of one folder, whatever else lies beside them; no path of a
+request is ever looked up on the disk. A page elsewhere whose name is made to point at this machine (DNS rebinding)
+names its own host, and is refused.
 """
 
 import errno
@@ -15,11 +16,18 @@ from grokinterp.errors import GrokinterpError
 
 LOOPBACK = "127.0.0.1"
 _HOSTS = (LOOPBACK, "localhost")
-_TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8"}
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 
 
-def file_server(files: Mapping[str, Path], port: int = 0) -> ThreadingHTTPServer:
+def file_server(files: Mapping[str, Path], port: int = 0, *, folder: Path | None = None) -> ThreadingHTTPServer:
     """A server on 127.0.0.1 of `files`, by the paths they are asked for by, such as `/report.html`.
+
+    With a `folder` also of the scripts that lie in it, under its name: `/report_steps/step-0.js`.
 
     It is listening, and answers once `serve_forever` is called. Port 0 is one that is free. Files are read anew for
     each request.
@@ -28,7 +36,7 @@ def file_server(files: Mapping[str, Path], port: int = 0) -> ThreadingHTTPServer
     """
 
     class Handler(_OnlyThese):
-        served = files
+        served, scripts = files, folder
 
     try:
         return ThreadingHTTPServer((LOOPBACK, port), Handler)
@@ -42,6 +50,7 @@ def file_server(files: Mapping[str, Path], port: int = 0) -> ThreadingHTTPServer
 
 class _OnlyThese(BaseHTTPRequestHandler):
     served: Mapping[str, Path]
+    scripts: Path | None
     # Of a connection that says nothing, in seconds.
     timeout = 30
     server_version, sys_version = "grokinterp", ""
@@ -70,7 +79,8 @@ class _OnlyThese(BaseHTTPRequestHandler):
         if len(hosts) != 1 or not is_this_machine(hosts[0]):
             return HTTPStatus.FORBIDDEN, plain, b"This server answers to localhost and 127.0.0.1 alone.\n"
         # As it was sent: what is percent-encoded is not decoded, and so names nothing.
-        file = self.served.get(self.path.partition("?")[0])
+        asked = self.path.partition("?")[0]
+        file = self.served.get(asked) or self._script(asked)
         try:
             body = file.read_bytes() if file else None
         except OSError:
@@ -78,6 +88,11 @@ class _OnlyThese(BaseHTTPRequestHandler):
         if file is None or body is None:
             return HTTPStatus.NOT_FOUND, plain, b"There is no such page.\n"
         return HTTPStatus.OK, _TYPES.get(file.suffix, "application/octet-stream"), body
+
+    def _script(self, asked: str) -> Path | None:
+        """The script of this address, found by looking through the folder and not by the address."""
+        scripts = self.scripts.glob("*.js") if self.scripts else ()
+        return next((file for file in scripts if asked == f"/{file.parent.name}/{file.name}"), None)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the terminal is the user's."""

@@ -1,11 +1,14 @@
-"""The explorer's data: one page carries the weights of every checkpoint, rounded, and computes what is looked at.
+"""The explorer's data: the page carries the weights of every checkpoint, rounded, and computes what is looked at.
 
-Nothing as large as [pair, d_mlp] is stored. The page holds the tables of the exact fast forward per checkpoint (`pack`)
-and runs it for the neuron, or the pair, that is shown; numbers in text and tables come from the analysis.
+The page holds the tables of the exact fast forward per checkpoint (`pack`) and runs it for the neuron, or the pair,
+that is shown. Nothing as large as [pair, d_mlp] is stored, but for networks that the fast forward does not cover, of
+which the activations are. Numbers in text and tables come from the analysis.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from html import unescape
 from typing import Any
 
@@ -17,7 +20,7 @@ from grokinterp.models import not_covered_by_fast_forward
 from grokinterp.tasks import Structure
 
 from ._elements import element_labels, powers_note
-from ._explorer_step import answers_grid, group_tables, packed_step
+from ._explorer_step import answers_grid, bytes_of_activations, group_tables, packed_step, pair_grid
 from ._keys import called, key_colours, shown_keys
 from ._packed import Packed, pack
 from ._series import every_so_many, thinned
@@ -26,8 +29,8 @@ from ._style import DIVERGING, MEASURE_COLOURS, OTHER, SEQUENTIAL
 MOST_STEPS = 26
 # Of base64; plotly.js and the figures take five more.
 MOST_BYTES = 8_500_000
-# A neuron over all pairs of a larger group takes the page too long.
-MOST_ELEMENTS = 400
+# A neuron over all pairs of a larger group takes the page too long, and so does decoding more activations of one step.
+MOST_ELEMENTS, MOST_BYTES_OF_ACTIVATIONS = 400, 24_000_000
 DENSE_POINTS, CURVE_POINTS = 800, 400
 # On dark paper large values are bright: nothing is then the paper's own shade.
 _SCALES = {
@@ -51,9 +54,16 @@ _CURVES = (
 )
 
 
+# Keeps a file of this name and content for the page to load, and returns its address relative to the page.
+KeepBeside = Callable[[str, str], str]
+
+
 @dataclass(frozen=True, eq=False)
 class Explorer:
-    """What the page's script reads: `content` at once, `parts` (name → base64) when a step is first shown."""
+    """What the page's script reads: `content` at once, `parts` (name → base64) when a step is first shown.
+
+    Parts that lie beside the page are not among `parts`: `content["beside"]` has their addresses.
+    """
 
     content: dict[str, Any]
     parts: dict[str, str]
@@ -62,26 +72,40 @@ class Explorer:
     def steps(self) -> list[int]:
         return self.content["steps"]
 
-    @property
-    def has_forward(self) -> bool:
-        return self.content["reason"] is None
 
+def explorer(report: Report, *, every_checkpoint: bool = False, keep_beside: KeepBeside | None = None) -> Explorer:
+    """Gather the explorer's data: checkpoints evaluated once more, at most `MOST_STEPS` of them or all.
 
-def explorer(report: Report) -> Explorer:
-    """Gather the explorer's data: every checkpoint evaluated once more, at most `MOST_STEPS` of them."""
-    run, shown = report.run, shown_keys(report)
+    Where they are too many for one page, all but the last lie beside it, by `keep_beside`; without that they are fewer.
+    """
+    run, shown, reason = report.run, shown_keys(report), _reason(report)
     measured = [int(step) for step in report.curves.measures["step"]]
-    first = packed_step(run.snapshot(measured[-1]), shown)
-    room = max(1, min(MOST_STEPS, int(MOST_BYTES / (len(first.data) * 4 / 3 + 1))))
-    rows = every_so_many(len(measured), room) if room > 1 else np.array([len(measured) - 1])
+
+    def packed(step: int) -> Packed:
+        return packed_step(run.snapshot(step), shown, drawn=reason is None)
+
+    last = packed(measured[-1])
+    last_text = last.text
+    count, room = len(measured) if every_checkpoint else MOST_STEPS, MOST_BYTES // (len(last_text) + 1)
+    if keep_beside is None:
+        count = min(count, max(1, room))
+    rows = every_so_many(len(measured), count) if count > 1 else np.array([len(measured) - 1])
     steps = [measured[row] for row in rows]
-    packed = {step: first if step == measured[-1] else packed_step(run.snapshot(step), shown) for step in steps}
-    reason = _reason(report)
+    parts: dict[str, str] = {}
+    beside: dict[str, str] = {}
+    for step in steps:
+        name, text = f"step-{step}", last_text if step == measured[-1] else packed(step).text
+        if keep_beside and len(steps) > room and (step != measured[-1] or room < 1):
+            beside[name] = keep_beside(f"{name}-{_digest(text)}.js", f'grokinterp.deliver("{name}", "{text}");\n')
+        else:
+            parts[name] = text
     content: dict[str, Any] = {
         "steps": steps,
         "left_out": len(measured) - len(steps),
-        "layout": first.layout,
+        "layout": last.layout,
+        "beside": beside,
         "reason": reason,
+        "form": _form(report) if reason is None else None,
         "model": _model(report),
         "curves": _curves(report),
         "phases": {name: list(span) for name in _PHASES if len(steps) > 1 and (span := getattr(report.phases, name))},
@@ -89,10 +113,14 @@ def explorer(report: Report) -> Explorer:
         "colours": {"other": OTHER, "measures": MEASURE_COLOURS} | _SCALES,
         **_elements(report),
     }
-    parts = {f"step-{step}": one.text for step, one in packed.items()}
     if (group := _group(report)) and reason is None:
         content["group_layout"], parts["group"] = group.layout, group.text
     return Explorer(plain(content), parts)
+
+
+def _digest(text: str) -> str:
+    """A name by content: a page never reads a part that belongs to another."""
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def content_json(explored: Explorer) -> str:
@@ -100,20 +128,28 @@ def content_json(explored: Explorer) -> str:
 
 
 def _reason(report: Report) -> str | None:
-    """Why the page does not compute this network's neurons and logits, or None."""
-    task = report.run.task
-    if reason := not_covered_by_fast_forward(report.run.config.model, task):
-        return reason
+    """Why the page draws none of this network's neurons and logits, or None."""
+    task, d_mlp = report.run.task, report.run.config.model.d_mlp
     elements = task.structure.n if task.structure else task.n_symbols
-    return f"{elements} elements (it draws up to {MOST_ELEMENTS})" if elements > MOST_ELEMENTS else None
+    if elements > MOST_ELEMENTS:
+        return f"{elements} elements (it draws up to {MOST_ELEMENTS})"
+    if _form(report) == "activations" and bytes_of_activations(task, d_mlp) > MOST_BYTES_OF_ACTIVATIONS:
+        return f"{d_mlp} neurons over {task.n_pairs:,} pairs are more than it can hold of a network of this kind"
+    return None
+
+
+def _form(report: Report) -> str:
+    """What the page draws activations from: weights, or the activations themselves."""
+    return "activations" if not_covered_by_fast_forward(report.run.config.model, report.run.task) else "weights"
 
 
 def _model(report: Report) -> dict[str, Any]:
     config, task = report.run.config.model, report.run.task
     return {
-        "heads": config.n_heads,
+        "heads": config.n_heads if config.architecture == "transformer" else 0,
         "d_head": config.d_head,
         "d_mlp": config.d_mlp,
+        "answers": task.n_answers,
         "act": config.act_fn,
         "positions": list(task.positions),
     }
@@ -123,10 +159,10 @@ def _elements(report: Report) -> dict[str, Any]:
     """The group's elements, which token stands at each, and the key irreps."""
     task, structure = report.run.task, report.run.task.structure
     if structure is None:
-        rows, columns = (int(side) for side in np.shape(task.table))
+        cells = pair_grid(task)
+        rows, columns = cells.shape
         n = max(rows, columns, task.n_answers)
-        grid = np.full((rows, columns), -1)
-        grid[tuple(task.pairs.T)] = task.answers
+        grid = np.where(cells < 0, -1, task.answers[cells])
         return {
             "n": n, "cyclic": False, "grouped": False, "labels": [str(token) for token in range(n)],
             "a": list(range(rows)), "b": list(range(columns)), "outputs": list(range(task.n_answers)),

@@ -1,35 +1,67 @@
-"""What the explorer needs of one checkpoint: tables of the fast forward, and what is measured exactly."""
+"""What the explorer needs of one checkpoint: what it computes or draws activations from, and what is measured."""
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places, best_irreps, decompose_logits, embedding_circle
-from grokinterp.models import not_covered_by_fast_forward
+from grokinterp.models import FastActivations, not_covered_by_fast_forward
 from grokinterp.runs import Snapshot
-from grokinterp.tasks import Structure
+from grokinterp.tasks import Structure, Task
 
 from ._packed import Packed, pack
 
 
-def packed_step(snapshot: Snapshot, shown: tuple[int, ...]) -> Packed:
-    """One checkpoint: circles of the `shown` key frequencies; where the fast forward covers the network, its tables,
-    every neuron's best irrep and how much of it that explains, and the amplitudes of the key irreps in the logits.
+def packed_step(snapshot: Snapshot, shown: tuple[int, ...], *, drawn: bool = True) -> Packed:
+    """One checkpoint: circles of the `shown` key frequencies; if neurons and logits are `drawn`, every neuron's best
+    irrep and how much of it that explains, the amplitudes of the key irreps in the logits, and what is drawn from.
+
+    That is the tables of the fast forward, where it covers the network, and otherwise the activations themselves.
     """
-    structure = snapshot.task.structure
+    task, structure = snapshot.task, snapshot.task.structure
     exact: dict[str, np.ndarray] = {}
     if structure and structure.is_cyclic and shown:
         exact["circles"] = np.stack([embedding_circle(snapshot, k) for k in shown])
-    if not_covered_by_fast_forward(snapshot.config, snapshot.task):
+    if not drawn:
         return pack(exact, {})
+    computed = snapshot.fast()
     if structure:
-        places, computed = Places.of(snapshot.task), snapshot.fast()
+        places = Places.of(task)
         best = best_irreps(computed.neurons.numpy(), places)
         exact |= {"best": best.irrep.astype(np.int16), "share": best.variance_explained}
-        logits = computed.logits[:, : snapshot.task.n_answers].numpy()
+        logits = computed.logits[:, : task.n_answers].numpy()
         exact["amplitudes"] = decompose_logits(logits, places, shown).amplitudes[list(shown)]
+    if not_covered_by_fast_forward(snapshot.config, task):
+        return pack(exact, activations(task, computed) | {"W_L": snapshot.W_L.T}, finely=("logits",))
     tables, matrices = forward_tables(snapshot)
     # What all neurons read is small enough to be rounded finely; the errors of 8 bits would add up in every one.
     return pack(exact | tables, matrices, finely=("values", "to_logits"))
+
+
+def activations(task: Task, computed: FastActivations) -> dict[str, Float[np.ndarray, "row cell"]]:
+    """Neurons, logits and attention to a and to b of the last layer, a row each, over the cells of the page's grid."""
+    cells = pair_grid(task).reshape(-1)
+    to_a, to_b = (computed.pattern[:, :, task.positions.index(side)].numpy() for side in "ab")
+    found = {
+        "neurons": computed.neurons.numpy(),
+        "logits": computed.logits[:, : task.n_answers].numpy(),
+        "attention": np.concatenate([to_a, to_b], axis=1),
+    }
+    return {name: np.where(cells < 0, 0, values[cells].T) for name, values in found.items()}
+
+
+def bytes_of_activations(task: Task, n_neurons: int) -> int:
+    """How much `activations` takes of one checkpoint, but for attention: a byte per neuron, two per logit."""
+    return pair_grid(task).size * (n_neurons + 2 * task.n_answers)
+
+
+def pair_grid(task: Task) -> Int[np.ndarray, "a b"]:
+    """The pair in each cell of the page's grid of (a, b), −1 where there is none: by elements of the group if the task
+    has one, else as written."""
+    if task.structure:
+        return Places.of(task).grid
+    grid = np.full(np.shape(task.table), -1)
+    grid[tuple(task.pairs.T)] = np.arange(task.n_pairs)
+    return grid
 
 
 def forward_tables(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

@@ -9,12 +9,21 @@ from grokinterp.analysis import Report
 from ._explorer import Explorer
 from ._still import still_pictures
 
+_ROUNDED = {
+    "weights": "the page computes what they do, from weights rounded for drawing (most to 8 bits), so that what stands "
+    "under these drawings is good to one or two percent.",
+    "activations": "the page has what they do, rounded for drawing: neurons and attention to a 254th of their largest "
+    "value.",
+}
+
 
 @dataclass(frozen=True)
 class ExplorerTexts:
     """What the template writes.
 
     - `steps`, `left_out`: the slider's, and how many other checkpoints there are; `reason`: why it has no forward.
+    - `rounded`: where drawn activations come from and how exact they are.
+    - `attention_from`: the position that is read, empty where no head attends.
     - `maps`: matrix and title of the maps of irrep by step; `circles`: whether there are circles to draw.
     - `orders`: value and words of each order of the pairs.
     - `input`: `number`, or `text` where elements have names.
@@ -24,6 +33,8 @@ class ExplorerTexts:
     steps: list[int]
     left_out: int
     reason: str | None
+    rounded: str
+    attention_from: str
     maps: list[tuple[str, str]]
     circles: bool
     d_mlp: int
@@ -60,6 +71,8 @@ def explorer_texts(report: Report, explored: Explorer) -> ExplorerTexts:
         if keyed
         else "The network's own logits, less their mean."
     )
+    layers = report.run.config.model.n_layers
+    layer = f"Of the last of {layers} layers. " if layers > 1 else ""
     angle = ", coloured by the first neuron's angle" if structure and structure.is_cyclic else ""
     curves = content["curves"]
     has_curves = len(curves["step"]) > 1 or len(curves.get("dense", {}).get("train_loss", {}).get("step", [])) > 1
@@ -78,9 +91,11 @@ def explorer_texts(report: Report, explored: Explorer) -> ExplorerTexts:
         input="number" if plain else "text",
         has_curves=has_curves,
         curves_caption="Shaded: the phases. A mark on the axis is a checkpoint of this page." if has_curves else "",
-        map_caption=f"Norm of each {word}. {'Click a column to go to its step.' if len(explored.steps) > 1 else ''}",
+        map_caption=f"Norm of each {word}. Click a column to go to its step.",
+        rounded=_ROUNDED[content["form"] or "weights"],
+        attention_from=content["model"]["positions"][-1] if content["model"]["heads"] else "",
         two_caption=f"Specks are pairs; dots are means over all pairs with the same value of what is chosen{angle}.",
-        neurons_caption=f"{colours}{area}Click one, or use arrow keys; shift-click puts one beside it (dashed).",
+        neurons_caption=f"{layer}{colours}{area}Click one, or use arrow keys; shift-click puts one beside it (dashed).",
         orders_caption="Sorted by what decides the answer, a neuron (or logit) that depends on that alone is constant "
         "along every row. Click a pair to see its logits below.",
         logits_caption=waves,

@@ -1,4 +1,4 @@
-"""From figures and text to one HTML page that needs nothing but itself."""
+"""From figures and text to one HTML page."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -53,6 +53,7 @@ def render(template: str, drawn: Iterable[Drawn], explored: Explorer | None = No
             **texts,
             data=_in_script(json.dumps(figures, ensure_ascii=False)),
             explored=_in_script(content_json(explored)) if explored else "",
+            beside=bool(explored and explored.content["beside"]),
             # Base64 has no sign that could end its script.
             parts={name: Markup(text) for name, text in explored.parts.items()} if explored else {},
             plotlyjs=Markup(get_plotlyjs().replace("</script", "<\\/script")),

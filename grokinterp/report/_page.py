@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing but itself."""
+"""The report as one HTML page."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.verdict import Verdict
 
 from ._entry import PageFigure
-from ._explorer import explorer
+from ._explorer import Explorer, explorer
 from ._explorer_texts import explorer_texts
 from ._figures import page_figures
 from ._glossary import glossary
@@ -23,20 +23,27 @@ def render_page(
 ) -> str:
     """The whole page: finding, explorer, key numbers and all figures that apply, with plotly.js inside.
 
-    No request goes out. The explorer shows the network at every checkpoint (`explorer`).
+    It needs nothing but itself, and no request goes out. The explorer shows the network at as many checkpoints as one
+    page holds, at most 26; `write_report` can keep more beside the page.
 
     With a verdict on the same checkpoint, that leads: its label, its reasons, and the evidence it hangs on. Equal
     reports give equal pages.
 
     **Raises** `GrokinterpError` for a verdict on another checkpoint, and for an extra figure whose name is taken.
     """
+    return page_of(report, verdict, explorer(report), extra_figures)
+
+
+def page_of(
+    report: Report, verdict: Verdict | None, explored: Explorer, extra_figures: Sequence[PageFigure[Report]]
+) -> str:
+    """`render_page` with an explorer that is made already."""
     if verdict:
         _require_same(report, verdict)
     entries = (*page_figures(report), *(entry for entry in extra_figures if entry.applies(report)))
     _require_names_apart(entries)
     figures = draw(entries, report)
     leading = draw(leading_figure(verdict), verdict) if verdict else []
-    explored = explorer(report)
     return render(
         "page.html.j2",
         [*leading, *figures],

@@ -1,8 +1,9 @@
 """The files of a report and of a verdict."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,22 @@ from grokinterp.runs import make_folder, write_whole
 from grokinterp.verdict import Verdict
 
 from ._entry import PageFigure
-from ._page import render_page
+from ._explorer import explorer
+from ._page import page_of
 from ._verdict_page import render_verdict
 
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where a report lies: the page for people, everything for programs, and the measures as a table."""
+    """Where a report lies: the page for people, everything for programs, and the measures as a table.
+
+    `steps` is the folder of the checkpoints that the page itself could not hold, or None.
+    """
 
     html: Path
     json: Path
     csv: Path
+    steps: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -38,26 +44,71 @@ def write_report(
     verdict: Verdict | None = None,
     *,
     extra_figures: Sequence[PageFigure[Report]] = (),
+    every_checkpoint: bool = False,
 ) -> ReportPaths:
     """Write `report.html`, `report.json` and `measures.csv` into the folder `out`, each whole or not at all.
 
-    All three are made before the first is written: a fault leaves the files of an earlier report as they
-    were. With a verdict the page leads with it, and `report.json` has it under `verdict`. `extra_figures` come after
+    All three are made before the first is written: a fault leaves the files of an earlier report as they were.
+
+    The explorer shows at most 26 checkpoints, spread over the training, or `every_checkpoint`. Where they are too many
+    for one page (8.5 MB of them), the page has the last one, and the others lie in the folder `report_steps` beside it:
+    each is loaded when it is looked at.
+
+    With a verdict the page leads with it, and `report.json` has it under `verdict`. `extra_figures` come after
     the page's own: name, title, caption, and a function that draws a report.
     """
     folder = Path(out)
     paths = ReportPaths(folder / "report.html", folder / "report.json", folder / "measures.csv")
-    page = render_page(report, verdict, extra_figures=extra_figures)
-    found = report.to_dict() | ({"verdict": verdict.to_dict()["verdict"]} if verdict else {})
-    content = _json(found)
     measures = report.curves.measures
     columns = ["step", *(column for column in measures.columns if column != "step")]
     table = measures[columns].to_csv(index=False, lineterminator="\n")
-    make_folder(folder)
-    write_whole(paths.html, page)
+    content = _json(report.to_dict() | ({"verdict": verdict.to_dict()["verdict"]} if verdict else {}))
+    steps = _StepsFolder(folder / "report_steps")
+    try:
+        explored = explorer(report, every_checkpoint=every_checkpoint, keep_beside=steps.keep)
+        page = page_of(report, verdict, explored, extra_figures)
+        make_folder(folder)
+        write_whole(paths.html, page)
+    except BaseException:
+        steps.take_back()
+        raise
     write_whole(paths.json, content)
     write_whole(paths.csv, table)
-    return paths
+    steps.remove_others()
+    return replace(paths, steps=steps.path) if steps.kept else paths
+
+
+class _StepsFolder:
+    """Checkpoints beside a page. Their names tell their content, so that those of an earlier page stay as they are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kept: list[Path] = []
+        self._new: list[Path] = []
+
+    def keep(self, name: str, content: str) -> str:
+        make_folder(self.path)
+        file = self.path / name
+        self.kept.append(file)
+        if not file.exists():
+            self._new.append(file)
+            write_whole(file, content)
+        return f"{self.path.name}/{name}"
+
+    def take_back(self) -> None:
+        """Remove what was added, for a page that was not made."""
+        self._remove(self._new)
+
+    def remove_others(self) -> None:
+        """Remove the files of earlier pages, and no others."""
+        self._remove(file for file in self.path.glob("step-*.js") if file not in self.kept)
+
+    def _remove(self, files: Iterable[Path]) -> None:
+        for file in files:
+            file.unlink(missing_ok=True)
+        # Only an empty folder can be removed.
+        with suppress(OSError):
+            self.path.rmdir()
 
 
 def write_verdict(verdict: Verdict, out: str | Path) -> VerdictPaths:

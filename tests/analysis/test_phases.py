@@ -1,10 +1,13 @@
 """Phases on curves drawn by hand, where the boundaries are known."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from grokinterp.analysis import find_phases
+from grokinterp.analysis import analyze, find_phases
 
 P = 113
 STEPS = np.arange(0, 1001, 10)
@@ -62,10 +65,42 @@ def test_a_run_whose_checkpoints_begin_after_it_generalised_has_no_early_phases(
     assert (phases.memorization, phases.circuit_formation, phases.cleanup) == (None, None, (610, 900))
 
 
-def test_a_run_of_one_checkpoint_has_what_one_checkpoint_can_tell():
+@pytest.mark.parametrize("row", [0, 15, 30, -1])
+def test_a_network_that_is_seen_once_has_no_history(row):
+    """Whether it has learned nothing, memorised or grokked: nobody knows since when."""
     measures, metrics = curves()
-    phases = find_phases(measures.iloc[[0]], metrics.iloc[[0]], P)
-    assert (phases.memorization, phases.circuit_formation) == (None, None)
+    for known in (metrics.iloc[[row]], metrics.iloc[:0], pd.DataFrame()):
+        assert set(vars(find_phases(measures.iloc[[row]], known, P)).values()) == {None}
+
+
+def test_of_one_checkpoint_the_metrics_know_when_and_the_phases_are_not_known():
+    measures, metrics = curves()
+    phases = find_phases(measures.iloc[[-1]], metrics, P)
+    assert (phases.memorization, phases.circuit_formation, phases.cleanup) == (None, None, None)
+    assert (phases.train_accuracy_first, phases.test_accuracy_sustained) == (100, 700)
+
+
+def test_checkpoints_know_more_than_metrics_that_were_cut_short():
+    measures, metrics = curves()
+    assert find_phases(measures, metrics.iloc[:1], P) == find_phases(measures, metrics, P)
+
+
+def test_the_report_of_one_checkpoint_says_nothing_of_when(mainline, tmp_path):
+    shutil.copytree(mainline.path, tmp_path / "last")
+    (tmp_path / "last" / "metrics.jsonl").unlink()
+    for file in sorted((tmp_path / "last" / "checkpoints").iterdir())[:-1]:
+        file.unlink()
+    report = analyze(tmp_path / "last")
+    content = report.to_dict()
+    assert content["final"]["test_accuracy"] == 1
+    assert content["phases"] == {"memorization": None, "circuit_formation": None, "cleanup": None}
+    assert content["accuracy_99"] == {data: {"first": None, "sustained": None} for data in ("train", "test")}
+    assert not any("step" in sentence for sentence in report.finding)
+    # What is known of unseen pairs alone, as where wrong labels were not learned, is said alone.
+    only_test = replace(report.phases, test_accuracy_sustained=700)
+    twice = replace(report.curves, measures=pd.concat([report.curves.measures] * 2))
+    told = replace(report, phases=only_test, curves=twice).finding
+    assert told[-1] == "From step 700 on it answers at least 99 % of unseen pairs."
 
 
 def test_without_a_group_phases_go_by_the_accuracies_and_the_test_loss():

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ import pytest
 from test_page import NASTY
 
 from grokinterp.analysis import Places, Report, analyze, embedding_circle, neuron_irreps, neuron_spectrum
-from grokinterp.report import render_page
+from grokinterp.cli._serve import file_server
+from grokinterp.report import ReportPaths, render_page, write_report
 from grokinterp.runs import Run
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -148,6 +150,12 @@ def test_without_rounding_the_page_is_as_exact_as_float32(
         ("task.p=7", "model.act_fn=tanh"),
         ("task.p=7", "task.operator_token=true"),
         ("task.operation=x2+y2", "task.p=7"),
+        ("task.p=7", "model.n_layers=2"),
+        ("task.p=7", "model.normalization=LN"),
+        ("task.p=7", "task.equals_token=false", "task.own_tokens_for_b=true"),
+        ("task.p=7", "task.equals_token=false", "model.attention_rate=0.5"),
+        ("task.operation=compose", "task.group=S3", "model.architecture=mlp", "model.n_layers=1"),
+        ("task.operation=x2+y2", "task.p=5", "model.n_layers=2"),
     ],
     ids=lambda settings: " ".join(settings),
 )
@@ -165,6 +173,18 @@ def test_other_tasks_and_networks_are_computed_as_well(
     exact = report.snapshot.neurons[np.array(pairs)[known], 2]
     largest = max(np.abs(exact).max(), np.abs(report.snapshot.neurons).max())
     assert np.abs(np.array(neuron)[known] - exact).max() / largest < 4 * HALF_STEP
+    # Of cells (0, 0) and of the last there is a pair in all of these.
+    last = [len(content["a"]) - 1, len(content["b"]) - 1]
+    for (i, j), pair in (((0, 0), pairs[0]), (last, pairs[-1])):
+        logits = opened.of(f"Array.from(grokinterp.view.data.at(LAST).forward.logits({i}, {j}))")
+        assert error_of(logits, report.snapshot.logits[pair]) < 4 * HALF_STEP
+    heads = opened.of("grokinterp.view.data.at(LAST).forward.pattern().map(({a, b}) => [Array.from(a), Array.from(b)])")
+    assert len(heads) == report.snapshot.pattern.shape[1]
+    assert opened.page.locator("#ex-attention").count() == bool(heads)
+    if heads:
+        sides = [task.positions.index(side) for side in "ab"]
+        exact = report.snapshot.pattern[np.array(pairs)[known]][:, :, sides].transpose(1, 2, 0)
+        assert error_of(np.array(heads)[:, :, known], exact) < HALF_STEP
     opened.of("grokinterp.goTo(0)")
 
 
@@ -389,19 +409,28 @@ def test_hostile_labels_cannot_end_the_data(open_page: Open, small: Report, monk
     assert opened.page.locator("#ex-a").get_attribute("type") == "text"
 
 
-def test_one_checkpoint_has_no_slider_and_an_uncovered_network_says_so(
-    open_page: Open, analysed: Callable[..., Report], small: Report, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened = open_page(render_page(analysed("task.p=7", "training.steps=20", "model.n_layers=2", name="deep")))
-    assert "2 layers" in opened.page.inner_text("#explorer .lead")
-    assert opened.page.locator("#ex-neurons").count() == 0 and opened.page.locator("#ex-step").count() == 1
-    opened.of("grokinterp.goTo(0)")
-    opened.of("grokinterp.drawAll()")
+def test_one_checkpoint_has_no_slider(open_page: Open, small: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 1)
     opened = open_page(render_page(small))
     assert opened.page.locator("#ex-step").count() == 0
     opened.of("grokinterp.drawAll()")
     assert "step 200" in opened.page.inner_text("#ex-now")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [("MOST_ELEMENTS", "7 elements"), ("MOST_BYTES_OF_ACTIVATIONS", " neurons over 49 pairs")]
+)
+def test_a_network_too_large_to_draw_keeps_the_other_views(
+    open_page: Open, analysed: Callable[..., Report], monkeypatch: pytest.MonkeyPatch, limit: str, said: str
+) -> None:
+    report = analysed("task.p=7", "training.steps=20", "model.n_layers=2", name="deep")
+    monkeypatch.setattr(f"grokinterp.report._explorer.{limit}", 5)
+    opened = open_page(render_page(report))
+    assert said in opened.page.inner_text("#explorer .lead")
+    assert opened.page.locator("#ex-neurons").count() == 0 and opened.page.locator("#ex-step").count() == 1
+    opened.of("grokinterp.drawAll()")
+    opened.of("grokinterp.goTo(0)")
+    opened.until("grokinterp.view.state.index === 0")
 
 
 def test_more_checkpoints_than_there_is_room_for_are_thinned(small: Report, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,3 +442,134 @@ def test_more_checkpoints_than_there_is_room_for_are_thinned(small: Report, monk
     assert explored.content["left_out"] == every - 3
     assert f"Of {every} checkpoints, 3 are here." in render_page(small).replace("\u00a0", " ")
     json.loads(_explorer.content_json(explored))
+
+
+@pytest.fixture
+def beside(small: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ReportPaths:
+    """A report whose page has room for one checkpoint."""
+    from grokinterp.report import _explorer
+
+    monkeypatch.setattr(_explorer, "MOST_BYTES", 1 + len(_explorer.explorer(small).parts["step-200"]))
+    return write_report(small, tmp_path)
+
+
+def test_checkpoints_beside_the_page_are_loaded_when_they_are_looked_at(
+    open_page: Open, small: Report, beside: ReportPaths
+) -> None:
+    assert beside.steps and len(list(beside.steps.iterdir())) == len(small.run.steps) - 1
+    opened = open_page(beside.html.read_text(), name="report")
+    opened.of("grokinterp.drawAll()")
+    assert opened.of("grokinterp.view.state.index === LAST") and not [url for url in opened.requests if "step-" in url]
+    grid = Places.of(small.run.task).grid.ravel()
+    for index in (1, 0, 3):
+        opened.of(f"grokinterp.goTo({index})")
+        opened.until(f"grokinterp.view.state.index === {index}")
+        neuron = opened.of("Array.from(grokinterp.neuronOf(grokinterp.view, 3).values)")
+        step = small.run.steps[index]
+        assert error_of(neuron, small.run.snapshot(step).neurons[grid, 3]) < 4 * HALF_STEP
+        assert f"step {step}" in opened.page.inner_text("#ex-now")
+    asked = [url for url in opened.requests if "step-" in url]
+    assert asked and len(set(asked)) == len(asked)
+    opened.page.click("#ex-play")
+    opened.until("grokinterp.view.state.index === LAST")
+
+
+def test_they_are_loaded_from_the_server_as_well(open_page: Open, beside: ReportPaths) -> None:
+    assert beside.steps
+    with file_server({"/": beside.html}, folder=beside.steps) as serving:
+        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        opened = open_page("", name="empty")
+        address = f"http://127.0.0.1:{serving.server_port}/"
+        opened.page.goto(address)
+        opened.of("grokinterp.goTo(1)")
+        opened.until("grokinterp.view.state.index === 1")
+        serving.shutdown()
+        thread.join()
+    assert [url for url in opened.requests if f"{address}report_steps/step-" in url]
+    opened.requests[:] = [url for url in opened.requests if not url.startswith(address)]
+
+
+def test_few_of_many_checkpoints_are_kept_in_memory(open_page: Open, beside: ReportPaths) -> None:
+    opened = open_page(beside.html.read_text().replace("const MOST_KEPT = 12", "const MOST_KEPT = 1"), name="report")
+    for index in (0, 2, 0, 1, 4, 0):
+        opened.of(f"grokinterp.goTo({index})")
+        opened.until(f"grokinterp.view.state.index === {index}")
+        opened.of("grokinterp.drawAll()")
+    # It was asked for anew: what is no longer looked at is forgotten.
+    asked = [url for url in opened.requests if "/step-0-" in url]
+    assert len(asked) > 1
+
+
+def test_a_checkpoint_that_is_gone_is_said_to_be(open_page: Open, small: Report, beside: ReportPaths) -> None:
+    step = small.run.steps[1]
+    (gone,) = beside.steps.glob(f"step-{step}-*.js") if beside.steps else ()
+    gone.unlink()
+    opened = open_page(beside.html.read_text(), name="report")
+    opened.of("grokinterp.goTo(1)")
+    words = f"step {step}: report_steps/{gone.name} is not beside this page"
+    opened.until(f"document.getElementById('ex-now').textContent === {words!r}")
+    opened.of("grokinterp.goTo(2)")
+    opened.until("grokinterp.view.state.index === 2")
+    assert any("ERR_FILE_NOT_FOUND" in complaint for complaint in opened.complaints)
+    opened.complaints.clear()
+
+
+def test_even_the_last_checkpoint_may_lie_beside(
+    open_page: Open, small: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grokinterp.report._explorer.MOST_BYTES", 10)
+    paths = write_report(small, tmp_path)
+    assert paths.steps and len(list(paths.steps.iterdir())) == len(small.run.steps)
+    opened = open_page(paths.html.read_text(), name="report")
+    opened.until("Boolean(grokinterp.view) && grokinterp.drawn.count > 0")
+    assert "step 200" in opened.page.inner_text("#ex-now")
+
+
+def test_files_beside_an_earlier_page_are_removed_once_the_new_page_stands(
+    small: Report, beside: ReportPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert beside.steps
+    (beside.steps / "notes.txt").write_text("mine")
+    before = {file.name for file in beside.steps.iterdir()}
+    monkeypatch.setattr("grokinterp.report._write.page_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 3)
+    with pytest.raises(ZeroDivisionError):
+        write_report(small, beside.html.parent)
+    assert {file.name for file in beside.steps.iterdir()} == before
+    monkeypatch.undo()
+    assert write_report(small, beside.html.parent).steps is None
+    assert [file.name for file in beside.steps.iterdir()] == ["notes.txt"]
+
+
+def test_every_checkpoint_is_shown_where_asked_for(
+    small: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 2)
+    few, all_of_them = (
+        write_report(small, tmp_path / str(every), every_checkpoint=every).html.read_text() for every in (False, True)
+    )
+    assert "checkpoints, 2 are here" in few and "are here" not in all_of_them
+    assert f'max="{len(small.run.steps) - 1}"' in all_of_them
+
+
+def test_the_address_keeps_what_is_looked_at(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    assert opened.of("location.search") == ""
+    opened.of("grokinterp.goTo(2)")
+    opened.of("grokinterp.choose({neuron: 7, other: 9, a: 3, b: 4, c: 5})")
+    opened.until("location.search !== ''")
+    assert opened.of("location.search") == f"?step={small.run.steps[2]}&neuron=7&beside=9&a=3&b=4&c=5"
+    opened.page.reload()
+    state = opened.of("(({index, neuron, other, a, b, c}) => [index, neuron, other, a, b, c])(grokinterp.view.state)")
+    assert state == [2, 7, 9, 3, 4, 5]
+    assert (
+        f"step {small.run.steps[2]} " in opened.page.inner_text("#ex-now") and opened.page.input_value("#ex-a") == "3"
+    )
+
+
+def test_an_address_that_names_nothing_here_is_passed_over(open_page: Open, page: str, tmp_path: Path) -> None:
+    opened = open_page(page)
+    usual = opened.of("JSON.stringify(grokinterp.view.state)")
+    opened.page.goto((tmp_path / "report.html").as_uri() + "?step=7&neuron=99&a=x&b=-1&c=<script>&beside=1.5")
+    assert opened.of("JSON.stringify(grokinterp.view.state)") == usual

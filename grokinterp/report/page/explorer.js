@@ -1,13 +1,13 @@
 // The explorer: one state (step, neurons, pair, order), and views that are drawn when they are on the screen.
-((g) => {
+window.grokinterp.explore = (section, data) => {
   "use strict";
+  const g = window.grokinterp;
   // Names of figures stand on the page too, such as attention.
   const find = (id) => document.getElementById(`ex-${id}`);
-  const section = document.getElementById("explorer");
-  if (!section) return;
-  section.querySelector(".live").hidden = false;
-  const data = g.readData();
   const last = data.steps.length - 1;
+  const show = (id, words) => {
+    if (find(id)) find(id).textContent = words;
+  };
   const view = {
     data,
     state: { index: last, neuron: 0, other: 0, a: 0, b: 0, c: 0, order: "pairs", along: "answer", cloud: true },
@@ -25,18 +25,28 @@
   const drawn = { count: 0, milliseconds: 0 };
   Object.assign(g, { view, drawn });
 
+  const label = (i) => data.labels[i] ?? String(i);
+  // What the address of the page says: its key, the name in the state, and the text of each value.
+  const addressed = [["step", "index", data.steps.map(String)]];
+  if (data.reason === null) {
+    const neurons = Array.from({ length: data.model.d_mlp }, (_, m) => String(m));
+    const elements = [["a", data.a], ["b", data.b], ["c", data.outputs]];
+    addressed.push(["neuron", "neuron", neurons], ["beside", "other", neurons]);
+    addressed.push(...elements.map(([key, tokens]) => [key, key, tokens.map((_, i) => label(i))]));
+  }
+  const query = new URLSearchParams(location.search);
+  const asked = Object.fromEntries(
+    addressed.map(([key, name, texts]) => [name, texts.indexOf(query.get(key))]).filter(([, at]) => at >= 0),
+  );
   if (data.reason === null) {
     view.order = g.neuronOrder(data);
-    state.neuron = view.order[0];
-    [state.a, state.b] = [Math.min(5, data.a.length - 1), Math.min(11, data.b.length - 1)];
+    state.neuron = asked.neuron ?? view.order[0];
+    state.a = asked.a ?? Math.min(5, data.a.length - 1);
+    state.b = asked.b ?? Math.min(11, data.b.length - 1);
     if (!find("spectrum")) state.along = "a";
-    state.other = g.partnerOf(view, state.neuron);
-    state.c = Math.max(0, g.products(data).answer(state.a, state.b));
+    state.other = asked.other ?? g.partnerOf(view, state.neuron);
+    state.c = asked.c ?? Math.max(0, g.products(data).answer(state.a, state.b));
   }
-  const label = (i) => data.labels[i] ?? String(i);
-  const show = (id, words) => {
-    if (find(id)) find(id).textContent = words;
-  };
   const describe = (id, words) => find(id).setAttribute("aria-label", words);
 
   // --- the views: id of the canvas → what draws it -----------------------------------------------------------------
@@ -178,12 +188,35 @@
     const slider = find("step");
     if (slider) slider.setAttribute("aria-valuetext", `step ${data.steps[state.index]}${known}`);
   };
+  let wanted = last;
   g.goTo = (index) => {
-    state.index = Math.max(0, Math.min(last, Math.round(index)));
-    if (find("step")) find("step").value = state.index;
+    wanted = Math.max(0, Math.min(last, Math.round(index)));
+    if (find("step")) find("step").value = wanted;
+    if (!data.ready(wanted)) {
+      const asked = wanted;
+      show("now", `step ${data.steps[asked].toLocaleString("en")} · loading`);
+      data.load(asked).then(
+        () => asked === wanted && g.goTo(asked),
+        (error) => asked === wanted && show("now", `step ${data.steps[asked].toLocaleString("en")}: ${error.message}`),
+      );
+      return;
+    }
+    state.index = wanted;
+    // So that the next step of the play is there in time.
+    if (wanted < last) data.load(wanted + 1).catch(() => {});
     refresh(...Object.keys(views).filter((id) => find(id)));
     say();
     g.markStep?.(data.steps[state.index]);
+    later("address", keepAddress, 400);
+  };
+
+  // --- the address, by which a view can be kept and sent ------------------------------------------------------------
+  const keepAddress = () => {
+    const query = new URLSearchParams(addressed.map(([key, name, texts]) => [key, texts[state[name]]]));
+    // A browser may refuse on a page from the disk; the page then goes on without.
+    try {
+      history.replaceState(null, "", `?${query}${location.hash}`);
+    } catch {}
   };
 
   // --- controls ------------------------------------------------------------------------------------------------------
@@ -193,7 +226,7 @@
     playing = 0;
     if (on) {
       if (state.index === last) g.goTo(0);
-      playing = setInterval(() => (state.index < last ? g.goTo(state.index + 1) : play(false)), 450);
+      playing = setInterval(() => (wanted < last ? wanted === state.index && g.goTo(wanted + 1) : play(false)), 450);
     }
     const button = find("play");
     button.setAttribute("aria-pressed", String(on));
@@ -223,16 +256,17 @@
     }
   }
 
+  const within = (value, count) => Number.isInteger(value) && value >= 0 && value < count;
   const ofNeuron = ["neurons", "neuron-map", "spectrum", "shares", "two", "surface", "rows"].filter(find);
   g.choose = (change) => {
     Object.assign(state, change);
     for (const id of ["neuron", "other"]) if (find(id)) find(id).value = state[id];
     for (const radio of document.getElementsByName("order")) radio.checked = radio.value === state.order;
-    for (const id of ["a", "b", "c"]) if (find(id)) find(id).value = id === "c" ? label(state.c) : label(state[id]);
+    for (const id of ["a", "b", "c"]) if (find(id)) find(id).value = label(state[id]);
     const pair = ["neuron-map", "logits", "logit-map"].filter(find);
     refresh(...("neuron" in change || "other" in change ? ofNeuron : "order" in change ? [...pair, "attention"] : pair));
+    later("address", keepAddress, 400);
   };
-  const within = (value, count) => Number.isInteger(value) && value >= 0 && value < count;
   const setUp = () => {
     for (const id of ["neuron", "other"]) {
       find(id).addEventListener("input", ({ target }) => {
@@ -260,6 +294,7 @@
         if (target.value !== "" && within(at, named)) {
           state[id] = at;
           refresh("neuron-map", "logits", "logit-map");
+          later("address", keepAddress, 400);
         }
       });
     }
@@ -297,9 +332,11 @@
   if (data.reason === null) {
     setUp();
     g.choose({ neuron: state.neuron });
+    clearTimeout(timers.address);
   }
 
   say();
+  if (asked.index !== undefined) g.goTo(asked.index);
   const redraw = () => refresh(...Object.keys(views).filter((id) => find(id)));
   dark.addEventListener("change", () => {
     scales();
@@ -310,4 +347,17 @@
     if (section.clientWidth !== width) redraw();
     width = section.clientWidth;
   }).observe(section);
+};
+
+((g) => {
+  "use strict";
+  const section = document.getElementById("explorer");
+  if (!section) return;
+  section.querySelector(".live").hidden = false;
+  const data = g.readData();
+  const last = data.steps.length - 1;
+  const now = document.getElementById("ex-now");
+  if (data.ready(last)) return g.explore(section, data);
+  now.textContent = `step ${data.steps[last].toLocaleString("en")} · loading`;
+  data.load(last).then(() => g.explore(section, data), (error) => (now.textContent = error.message));
 })((window.grokinterp ??= {}));
