@@ -24,7 +24,16 @@ from typer.testing import CliRunner
 import grokinterp
 from grokinterp.analysis import analyze
 from grokinterp.cli import app
-from grokinterp.report import write_report, write_verdict
+from grokinterp.report import (
+    REPORT_NAMES,
+    VERDICT_NAMES,
+    figure_data,
+    page_figures,
+    verdict_figures,
+    write_comparison,
+    write_report,
+    write_verdict,
+)
 from grokinterp.runs import LAYOUTS, PRESETS, RunConfig, RunFolder, TrainingConfig, import_run, load_run, read_tensors
 from grokinterp.tasks import OPERATIONS
 from grokinterp.training import train
@@ -370,6 +379,32 @@ def test_every_column_is_described_and_no_other(written: list[Path]):
     metrics = {key for run in written[:-1] for row in RunFolder(run).read_metrics() for key in row}
     compare("metrics.jsonl", metrics)
     compare("The table of verdicts", set(COLUMNS))
+
+
+def test_a_comparison_is_described(written: list[Path], tmp_path: Path):
+    keys, columns = set(), set()
+    for verdict, runs in ((True, written), (False, written[:2])):
+        paths = write_comparison(grokinterp.compare(runs, verdict=verdict), tmp_path)
+        keys |= set(keys_of(json.loads(paths.json.read_text())))
+        columns |= set(pd.read_csv(paths.csv).columns)
+    compare("comparison.json", keys)
+    compare("comparison.csv", columns)
+    (row,) = re.findall(r"^\| `runs\[\]\.curves\.<column>` \| (.*)$", PAGES["formats.md"], flags=re.MULTILINE)
+    measured = {key.removeprefix("runs[].curves.") for key in keys if key.startswith("runs[].curves.")} - {"step"}
+    assert set(re.findall(r"`(\w+)`", row)) == measured
+
+
+def test_figures_and_their_numbers_are_described(written: list[Path]):
+    named = documented("Names of figures")
+    assert named == list(dict.fromkeys((*REPORT_NAMES, *VERDICT_NAMES)))
+    columns = set()
+    for run in written:
+        verdict = find_verdict(load_run(run))
+        for entries, result in ((page_figures(report := analyze(run)), report), (verdict_figures(verdict), verdict)):
+            for entry in entries:
+                assert entry.name in named
+                columns |= set(figure_data(entry.draw(result)).columns)
+    compare("Numbers of a figure", columns)
 
 
 def test_every_tensor_is_described_and_no_other(written: list[Path]):
