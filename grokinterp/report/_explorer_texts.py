@@ -12,8 +12,7 @@ from ._still import still_pictures
 _ROUNDED = {
     "weights": "the page computes what they do, from weights rounded for drawing (most to 8 bits), so that what stands "
     "under these drawings is good to one or two percent.",
-    "activations": "the page has what they do, rounded for drawing: neurons and attention to a 254th of their largest "
-    "value.",
+    "activations": "the page has what they do, rounded for drawing to a 254th of the largest value.",
 }
 
 

@@ -199,6 +199,17 @@ def test_measured_numbers_are_the_analysis_own(open_page: Open, small: Report, p
         assert shown == pytest.approx(small.final[name], rel=1e-3)
 
 
+def test_a_browser_without_the_quick_way_decodes_the_same(open_page: Open, small: Report, page: str) -> None:
+    opened = open_page(page)
+    weights = "Array.from(grokinterp.view.data.at(0).arrays.W_L)"
+    assert opened.of("Boolean(Uint8Array.fromBase64)")
+    quick = opened.of(weights)
+    opened.page.add_init_script("delete Uint8Array.fromBase64")
+    opened.page.reload()
+    assert not opened.of("Boolean(Uint8Array.fromBase64)") and len(quick) == 16 * small.run.task.n_answers
+    assert opened.of(weights) == quick
+
+
 def test_spectra_and_orders_are_those_of_the_analysis(
     open_page: Open, mainline_report: Report, mainline_page: str
 ) -> None:

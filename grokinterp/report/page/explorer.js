@@ -202,8 +202,8 @@ window.grokinterp.explore = (section, data) => {
       return;
     }
     state.index = wanted;
-    // So that the next step of the play is there in time.
-    if (wanted < last) data.load(wanted + 1).catch(() => {});
+    // So that what comes next is there in time.
+    for (const next of [wanted + 1, wanted - 1]) if (next in data.steps) data.load(next).catch(() => {});
     refresh(...Object.keys(views).filter((id) => find(id)));
     say();
     g.markStep?.(data.steps[state.index]);

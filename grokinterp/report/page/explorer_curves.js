@@ -48,6 +48,13 @@
   // One measured step is no curve: then the legend with its numbers is enough.
   g.hasCurves = (data) => data.curves.step.length > 1 || (data.curves.dense?.train_loss.step.length ?? 0) > 1;
 
+  // Powers of ten; where the range holds fewer than two of them, numbers between them as well.
+  const logarithmicMarks = (low, high) => {
+    const inside = (multiples) =>
+      Array.from({ length: 40 }, (_, i) => multiples.map((m) => m * 10 ** (i - 20))).flat().filter((x) => x >= low && x <= high);
+    return [[1], [1, 3], [1, 2, 5]].map(inside).find((found) => found.length > 1) ?? inside([1, 2, 5]);
+  };
+
   // Everything but the marker is drawn once per size and theme, and kept as an image.
   const background = (view, place, panels, x) => {
     const { data } = view;
@@ -64,9 +71,7 @@
       if (!log) [low, high] = [0, 1];
       if (low === high) [low, high] = [low / 2 || -1, high * 2 || 1];
       const y = g.scale(low, high, bottom - 4, top + 6, log);
-      const marks = log
-        ? Array.from({ length: 40 }, (_, i) => 10 ** (i - 20)).filter((mark) => mark >= low && mark <= high)
-        : [0, 0.5, 1];
+      const marks = log ? logarithmicMarks(low, high) : [0, 0.5, 1];
       const every = Math.ceil(marks.length / 5);
       marks.filter((_, i) => i % every === 0).forEach((mark) => {
         g.line(place, [room.left, place.width - room.right], [y(mark), y(mark)], { colour: place.rule, width: 1 });

@@ -4,6 +4,8 @@
   const kinds = { float32: Float32Array, int16: Int16Array, int8: Int8Array };
 
   const bytesOf = (text) => {
+    // Ten times as fast, and not yet in every browser.
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text).buffer;
     const binary = atob(text);
     const bytes = new Uint8Array(binary.length);
     for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
