@@ -6,7 +6,7 @@ Both judge only a network that knows the answer: an untrained one has values nea
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -109,7 +109,7 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
         )
     total, count = 0.0, 0
     with _in_float64(snapshot.model):
-        for cosines in _cosines(snapshot.model, task, None if n is None else _sample(n_triples, n, seed)):
+        for cosines in _cosines(snapshot, None if n is None else _sample(n_triples, n, seed)):
             total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
 
@@ -148,14 +148,15 @@ def _in_float64(model: "HookedTransformer") -> Iterator[None]:
 
 
 def _cosines(
-    model: "HookedTransformer", task: Task, triples: Int[torch.Tensor, " triple"] | None
+    snapshot: Snapshot, triples: Int[torch.Tensor, " triple"] | None
 ) -> Iterator[Float[torch.Tensor, " triple"]]:
     """The cosines that exist, in parts: of the triples pair · n_answers + c, or of every c for every pair."""
+    model, task, after_attention = snapshot.model, snapshot.task, f"{snapshot.last_block}.hook_resid_mid"
     pairs = torch.arange(task.n_pairs) if triples is None else triples // task.n_answers
     answers = range(task.n_answers) if triples is None else [triples % task.n_answers]
     for chunk in torch.arange(len(pairs)).split(CHUNK):
         with torch.enable_grad():
-            embedded, logits = _embedded_and_logits(model, task.tokens[pairs[chunk]])
+            embedded, logits = _embedded_and_logits(model, task.tokens[pairs[chunk]], after_attention)
             for answer in answers:
                 wanted = logits[:, answer] if isinstance(answer, int) else logits[range(len(chunk)), answer[chunk]]
                 # No row depends on another, so that the gradient of their sum holds the gradient of each.
@@ -164,7 +165,7 @@ def _cosines(
 
 
 def _embedded_and_logits(
-    model: "HookedTransformer", tokens: Int[torch.Tensor, "row pos"]
+    model: "HookedTransformer", tokens: Int[torch.Tensor, "row pos"], after_attention: str
 ) -> tuple[Float[torch.Tensor, "row pos d_model"], Float[torch.Tensor, "row out"]]:
     """What `hook_embed` sees, and the logits at the last position as a function of it."""
     embedded = torch.empty(0)
@@ -174,7 +175,14 @@ def _embedded_and_logits(
         embedded = value.detach().requires_grad_()
         return embedded
 
-    logits = model.run_with_hooks(tokens, fwd_hooks=[("hook_embed", leaf)])
+    def last_position(value: torch.Tensor, hook: object) -> torch.Tensor:  # noqa: ARG001
+        return value[:, -1:]
+
+    hooks: list[Any] = [("hook_embed", leaf)]
+    # From the last layer's MLP on, only the last position is read: the others would be most of the work.
+    if after_attention in model.hook_dict:
+        hooks.append((after_attention, last_position))
+    logits = model.run_with_hooks(tokens, fwd_hooks=hooks)
     return embedded, logits[:, -1]
 
 
