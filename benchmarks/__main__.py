@@ -89,12 +89,31 @@ def import_rows(table: Table) -> None:
         table.add_row(label, f"{seconds * 1e3:.0f} ms", "")
 
 
+def page_rows(table: Table) -> None:
+    """The report's page in a browser, where there is one; skipped with a line that says so elsewhere."""
+    try:
+        from bench_explorer import chromium, explore
+    except ModuleNotFoundError as error:
+        table.add_row("the report's page", f"skipped: {(error.name or '').partition('.')[0]} is not installed", "")
+        return
+    if chromium() is None:
+        table.add_row("the report's page", "skipped: no Chromium or Chrome is installed", "")
+        return
+    found = explore(MAINLINE)
+    table.add_row("report.html made of its analyses", f"{found.render:.1f} s, {found.megabytes:.1f} MB", "")
+    table.add_row("first drawn in a browser", f"{statistics.median(found.first_views):.2f} s", "")
+    for panel, times in found.moves.items():
+        moved = f"{statistics.median(times):.0f} ms, longest {max(times):.0f} ms"
+        table.add_row(f"move of its slider, {panel} on the screen", moved, "")
+
+
 def main() -> None:
     table = Table("measured", "median", "ratio", title=f"{torch.get_num_threads()} threads, torch {torch.__version__}")
     training_rows(table)
     analysis_rows(table)
     verdict_rows(table)
     import_rows(table)
+    page_rows(table)
     Console().print(table)
 
 

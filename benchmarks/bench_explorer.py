@@ -1,9 +1,7 @@
 """How large the report's page is, how soon it is seen, and how long a move of its slider takes.
 
-    python benchmarks/bench_explorer.py [RUN_DIR]
-
-prints JSON: megabytes; seconds until the explorer is drawn; per view that is on the screen, the median and the longest
-milliseconds of a slider move, first visits of a step (decoding its weights) included. Needs Playwright and a Chromium.
+`python -m benchmarks` shows it with the rest; `python benchmarks/bench_explorer.py [RUN_DIR]` prints those of a run as
+JSON. Needs Playwright and a Chromium.
 """
 
 import json
@@ -12,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -24,32 +23,46 @@ MAINLINE = Path(__file__).parent.parent / "checkpoints" / "nanda-mainline"
 PANELS = ("curves", "circles", "neurons", "spectrum", "logits", "logit-map", "rows")
 
 
-def main(run_dir: str | Path) -> dict[str, object]:
+@dataclass(frozen=True)
+class Explored:
+    """Times of one run's page.
+
+    - `render`: seconds to make it; `first_views`: from its address to the first drawing, of three tabs.
+    - `moves`: panel on the screen → milliseconds of each move of the slider, there and back over all checkpoints; the
+      first visit of a step decodes its weights.
+    """
+
+    render: float
+    megabytes: float
+    first_views: list[float]
+    moves: dict[str, list[float]]
+
+
+def chromium() -> str | None:
+    """Where a browser is."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def explore(run_dir: str | Path = MAINLINE) -> Explored:
     """Time one run's page."""
     report = analyze(load_run(run_dir))
     start = time.perf_counter()
     html = render_page(report)
-    found: dict[str, object] = {
-        "render_s": round(time.perf_counter() - start, 2),
-        "megabytes": len(html.encode()) / 1e6,
-    }
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    render = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "report.html"
-        path.write_text(html)
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        path.write_text(html, encoding="utf-8")
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         firsts = []
         for _ in range(3):
             page = browser.new_page(viewport={"width": 1200, "height": 900})
             start = time.perf_counter()
             page.goto(path.as_uri())
-            while not page.evaluate("Boolean(window.grokinterp?.drawn?.count)"):
-                page.wait_for_timeout(5)
-            firsts.append(round(time.perf_counter() - start, 2))
-        found["first_view_s"] = firsts
+            page.wait_for_function("Boolean(window.grokinterp?.drawn?.count)", polling=5)
+            firsts.append(time.perf_counter() - start)
         page.wait_for_timeout(5000)  # The figures further down are drawn.
         last = page.evaluate("grokinterp.view.data.steps.length") - 1
-        moves: dict[str, dict[str, float]] = {}
+        moves: dict[str, list[float]] = {}
         for panel in PANELS if last else ():
             page.evaluate(f"document.getElementById('panel-{panel}')?.scrollIntoView()")
             page.wait_for_timeout(400)
@@ -59,9 +72,17 @@ def main(run_dir: str | Path) -> dict[str, object]:
                     page.evaluate(f"{{const t = performance.now(); grokinterp.goTo({index}); performance.now() - t}}")
                 )
                 page.wait_for_timeout(20)
-            moves[panel] = {"median_ms": round(statistics.median(times), 1), "longest_ms": round(max(times), 1)}
-        found["slider_moves"] = moves
+            moves[panel] = times
         browser.close()
+    return Explored(render, len(html.encode()) / 1e6, firsts, moves)
+
+
+def main(run_dir: str | Path) -> dict[str, object]:
+    found = asdict(explore(run_dir))
+    found["moves"] = {
+        panel: {"median_ms": round(statistics.median(times), 1), "longest_ms": round(max(times), 1)}
+        for panel, times in found["moves"].items()
+    }
     return found
 
 
