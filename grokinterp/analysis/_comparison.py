@@ -1,7 +1,7 @@
 """Runs side by side: what a researcher looks at first in each, measured alike and aligned by step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -199,21 +199,13 @@ def _compared(run: Run, name: str, judge: Judge | None, tell: Callable[[str], ob
         step=snapshot.step,
         metrics=metrics,
         measures=measured.measures,
-        phases=_phases(measured.measures, metrics, task.n_answers),
+        phases=find_phases(measured.measures, metrics, task.n_answers),
         keys=tuple(names[key] for key in chosen),
         key_titles=_titles(structure, keys),
         irrep_names=names,
         logit_share=measured.logit_share[-1],
         verdict=judge(run, snapshot.step) if judge else None,
     )
-
-
-def _phases(measures: pd.DataFrame, metrics: pd.DataFrame, n_answers: int) -> Phases:
-    """The phases; none of a run of one evaluation, of which nobody knows when it came to be what it is."""
-    found = find_phases(measures, metrics, n_answers)
-    accuracies = metrics["test_accuracy"].to_numpy(dtype=float) if "test_accuracy" in metrics else np.empty(0)
-    evaluated = max(np.count_nonzero(np.isfinite(accuracies)), len(measures))
-    return found if evaluated > 1 else Phases(*[None] * len(fields(Phases)))
 
 
 def _titles(structure: Structure | None, keys: Keys | None) -> tuple[str, ...]:
