@@ -7,12 +7,14 @@ import plotly.graph_objects as go
 
 from grokinterp.analysis import Report
 
-from ._style import OTHER, label, new_figure, nothing_to_see
+from ._style import OTHER, adapt, label, new_figure, nothing_to_see
 
 BINS = 40
 # Concentrations below are drawn as this: a function that is constant on cosets has 0.
 LEAST = 1e-4
 MOST_SUBGROUPS = 8
+# Pixels: of the panels, of what lies between them, and of a subgroup's name.
+UPPER, LOWER, GAP, TWO_LINES = 230, 170, 90, 36
 _COLOURS = {"a": "#7766CC", "b": "#44AA99"}
 
 
@@ -72,10 +74,13 @@ def coset_neurons_figure(report: Report) -> go.Figure:
             "range": [lowest, highest],
             "anchor": "y",
         },
-        yaxis={"title": {"text": "neurons"}, "domain": [0.58, 1.0]},
+        yaxis={"title": {"text": "neurons"}},
         xaxis2={"title": {"text": "coset neurons"}, "anchor": "y2", "rangemode": "tozero"},
-        yaxis2={"type": "category", "domain": [0.0, 0.42], "anchor": "x2"},
+        yaxis2={"type": "category", "anchor": "x2", "ticksuffix": "\u00a0"},
     )
+    height = UPPER + GAP + max(LOWER, TWO_LINES * len(names))
+    domains = {"yaxis.domain": [1 - UPPER / height, 1.0], "yaxis2.domain": [0.0, 1 - (UPPER + GAP) / height]}
+    adapt(figure, wide={"height": height + 70, **domains}, narrow={"height": height + 110, **domains})
     if not names:
         figure.update_layout(xaxis2_visible=False)
         figure.add_annotation(text="No coset neuron.", xref="paper", yref="y2 domain", x=0.5, y=0.5, showarrow=False)

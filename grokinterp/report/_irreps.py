@@ -185,7 +185,7 @@ def representation_map_figure(report: Report) -> go.Figure:
         scale = f"{signed(found.scale)} × identity: {found.identity_share:.0%}"
         titles.append(f"{irrep_name(structure, irrep)}<br><span style='font-size:10px'>{scale}</span>")
     columns = min(len(drawn), 3 if len(drawn) in (3, 5, 6) else 4)
-    lay_out_cells(figure, titles, heights=(960 // columns - 60, 140), columns=(columns, 2), gap=0.06)
+    lay_out_cells(figure, titles, heights=(960 // max(columns, 2) - 60, 140), columns=(columns, 2), gap=0.06)
     return figure
 
 

@@ -12,9 +12,10 @@ _PHASE_COLOURS = {"memorization": "#7A828C", "circuit_formation": "#E69F00", "cl
 
 
 def losses_figure(report: Report) -> go.Figure:
-    """Train and test loss at every step they were taken, with the phases (Nanda et al. 2023, Figure 1).
+    """Train and test loss at every step they were taken, with the phases.
 
-    The losses are those of training, over all of the network's outputs.
+    The phases are those that Nanda et al. 2023 (arXiv 2301.05217) tell apart. The losses are those of training,
+    over all of the network's outputs.
     """
     metrics = report.metrics
     dense = metrics if {"step", "train_loss", "test_loss"} <= set(metrics.columns) else report.curves.measures

@@ -85,7 +85,7 @@ OF_IRREPS: tuple[PageFigure, ...] = (
         "example-neuron-spectra",
         "The same neurons by irrep",
         "The two-dimensional spectrum of each pattern. A neuron of irrep ρ is dark at (ρ, trivial), (trivial, ρ) and "
-        "(ρ, ρ) only.",
+        "(ρ, ρ) only. Across, the irreps stand in the order they have upwards.",
         example_neuron_spectra_figure,
     ),
     PageFigure(

@@ -94,8 +94,9 @@ OF_VERDICT: tuple[PageFigure[Verdict], ...] = (
         "interventions",
         "What do the neurons do with a and b?",
         "The loss with the neurons' inputs changed: the parts from a and from b exchanged or with their sign turned, "
-        f"noise added, the nonlinearity replaced by the absolute value. {_LOSSES}What counts is the relation of the "
-        "two parts: turning one sign should ruin the network, turning both should not.",
+        "noise N(mean, standard deviation) added, the nonlinearity replaced by the absolute value. "
+        f"{_LOSSES}Where only the relation of the two parts counts, as Stander et al. 2024 found in S_5, turning one "
+        "sign ruins the network and turning both does not.",
         interventions_figure,
         lambda verdict: bool(verdict.examination and len(verdict.examination.interventions) > 1),
     ),
@@ -103,9 +104,12 @@ OF_VERDICT: tuple[PageFigure[Verdict], ...] = (
         "certificate",
         "What is proved",
         "Above, the share of all inputs that is proved to be answered right from the key frequencies or irreps and "
-        "the weights, without evaluating every logit, beside the accuracy that doing so gives; the dotted line is "
-        "guessing. Below, for each answer the proved distance by which its logit leads at its hardest input: above "
-        "0, all its inputs are proved.",
+        "the weights, without evaluating every logit; the work is the multiplications, of those that evaluating them "
+        "all takes. Below them the accuracy measured so; the dotted line is guessing. “Idealised” takes the logits of "
+        "the explanation and bounds how far the network's are from them, “by answer” at once for all pairs with the "
+        "same answer; “projected” takes what the network itself writes along the keys and bounds the rest; "
+        "“refined” takes further directions in. Under that, for each answer the proved distance by which its logit "
+        "leads at its hardest input: above 0, all its inputs are proved.",
         certificate_figure,
         lambda verdict: bool(verdict.certificate and verdict.certificate.proofs),
     ),

@@ -100,7 +100,7 @@ def embedding_circles_figure(report: Report) -> go.Figure:
     lay_out_cells(
         figure,
         [f"k = {k}" for k in shown],
-        heights=(960 // columns - 60, 150),
+        heights=(960 // max(columns, 2) - 60, 150),
         columns=(columns, 2),
         gap=0.04,
     )

@@ -38,8 +38,8 @@ RULE = "rgba(128,134,142,0.25)"
 DIVERGING = ((0.0, "#A6341B"), (0.25, "#E4A07E"), (0.5, "#F7F9FB"), (0.75, "#7FB2D3"), (1.0, "#08325C"))
 SEQUENTIAL = ((0.0, "#F7F9FB"), (0.25, "#C6DCEB"), (0.5, "#7FB2D3"), (0.75, "#2F7CB0"), (1.0, "#08325C"))
 
-# At the top of the figure, from its left edge: for figures with long names on the left.
-LEGEND_ABOVE = {"x": 0, "xref": "container", "y": 1.0, "yref": "container", "yanchor": "top"}
+# Of a figure shown by itself: where its title begins, from below, and the heights of title and subtitle in pixels.
+TITLE_AT, TITLE_ROOM, SUBTITLE_ROOM = 0.98, 26, 20
 
 TEMPLATE = go.layout.Template(
     layout={
@@ -52,7 +52,7 @@ TEMPLATE = go.layout.Template(
             "x": 0,
             "xref": "paper",
             "yref": "container",
-            "y": 0.98,
+            "y": TITLE_AT,
             "automargin": True,
             "font": {"size": 15},
         },
@@ -97,6 +97,33 @@ def adapt(figure: go.Figure, *, wide: Mapping[str, Any], narrow: Mapping[str, An
         "wide": {**meta["wide"], **wide},
         "narrow": {**meta["narrow"], **narrow},
     }
+
+
+def legend_above(figure: go.Figure, **more: Any) -> None:
+    """Put the legend at the top of the figure, from its left edge: for figures with long names on the left.
+
+    To be called when heights and margins are set.
+    """
+    figure.update_layout(legend={"x": 0, "xref": "container", "yref": "container", "yanchor": "top"} | more)
+    adapt(figure, wide={"legend.y": 1.0}, narrow={"legend.y": 1.0})
+    above, layout = room_for_title(figure), figure.to_dict()["layout"]
+    figure.update_layout(legend_y=1 - above / layout["height"])
+
+
+def room_for_title(figure: go.Figure) -> int:
+    """Make room for the title above what stands over the plots, and return its pixels; heights and margins are set.
+
+    The page and files for papers, which have no title in the figure, take what is in `layout.meta` instead.
+    """
+    layout: Any = figure.layout
+    margin = layout.margin.t or layout.template.layout.margin.t
+    wide, narrow = ({"margin.t": layout.meta[which].get("margin.t", margin)} for which in ("wide", "narrow"))
+    adapt(figure, wide=wide, narrow=narrow)
+    # The title's distance from the top is a share of the height.
+    above = round((1 - TITLE_AT) * layout.height) + TITLE_ROOM + (SUBTITLE_ROOM if layout.title.subtitle.text else 0)
+    # The wide layout's, which `adapt` has just set.
+    figure.update_layout(height=layout.height + above, margin_t=layout.margin.t + above)
+    return above
 
 
 def fewer_names_when_narrow(figure: go.Figure, *axes: str, most: int = 16) -> None:

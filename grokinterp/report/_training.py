@@ -102,15 +102,17 @@ def weight_norms_figure(report: Report) -> go.Figure:
     subplots = ["xy"]
     if "gini_W_E" in measures:
         subplots.append("xy2")
-        _add_gini(figure, measures)
+        # W_E has one colour above and below.
+        embedding = next((trace.line.color for trace in figure.data if trace.name == "W_E"), OTHER)
+        _add_gini(figure, measures, embedding)
     share_steps(figure, subplots, last=report.snapshot.step)
     return figure
 
 
-def _add_gini(figure: go.Figure, measures: pd.DataFrame) -> None:
+def _add_gini(figure: go.Figure, measures: pd.DataFrame, embedding: str) -> None:
     """The Gini coefficients, in a panel below."""
     for column, name, colour, dash in (
-        ("gini_W_E", "Gini of W_E", "#44AA99", "solid"),
+        ("gini_W_E", "Gini of W_E", embedding, "solid"),
         ("gini_W_L", "Gini of W_L", "#882255", "dash"),
     ):
         figure.add_trace(line(measures, column, name, colour, dash=dash, yaxis="y2", legend="legend2"))

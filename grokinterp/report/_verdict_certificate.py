@@ -47,7 +47,7 @@ def certificate_figure(verdict: Verdict) -> go.Figure:
     _add_margins(figure, found)
     figure.update_layout(
         xaxis={"range": [0, 1], "tickformat": ".0%", "anchor": "y"},
-        yaxis={"type": "category"},
+        yaxis={"type": "category", "ticksuffix": "\u00a0"},
         xaxis2={"title": {"text": "answer"}, "anchor": "y2", "nticks": 10},
         yaxis2={"title": {"text": "proved margin"}, "anchor": "x2", "zeroline": True, "zerolinecolor": OTHER},
         legend={"y": 0.5, "yanchor": "bottom"},

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from grokinterp.verdict import THRESHOLDS, CircleAlone, Verdict
 from grokinterp.wording import number, percent
 
-from ._style import KEY_COLOURS, LEGEND_ABOVE, OTHER, adapt, axis_names, lay_out_cells, new_figure
+from ._style import KEY_COLOURS, OTHER, adapt, axis_names, lay_out_cells, legend_above, new_figure, room_for_title
 
 CLOCK, PIZZA, NETWORK = "#44AA99", "#CC6677", "#7766CC"
 IN_NETWORK = "#7A828C"
@@ -69,11 +69,14 @@ def circles_alone_figure(verdict: Verdict) -> go.Figure:
                 y: {"rangemode": "tozero", "nticks": 5, "zeroline": True, "zerolinecolor": OTHER},
             }
         )
-    figure.update_layout(yaxis_title_text="amplitude", legend=LEGEND_ABOVE)
-    titles = [f"{circle.freq}: {kind_of(circle.clockness)} ({clockness(circle.clockness)})" for circle in circles]
+    if circles:
+        figure.layout[axis_names(len(circles))[0]].title = {"text": "angle between a and b"}
+    figure.update_layout(yaxis_title_text="amplitude")
+    titles = [f"k = {circle.freq}: {kind_of(circle.clockness)} ({clockness(circle.clockness)})" for circle in circles]
     columns = min(len(circles), 3)
     lay_out_cells(figure, titles, heights=(220, 170), columns=(columns, 1), gap=0.07)
     _make_room_above(figure, 34)
+    legend_above(figure)
     return figure
 
 
@@ -190,4 +193,5 @@ def clock_pizza_figure(verdict: Verdict) -> go.Figure:
     )
     height = 110 + 32 * len(rows)
     adapt(figure, wide={"height": height}, narrow={"height": height})
+    room_for_title(figure)
     return figure

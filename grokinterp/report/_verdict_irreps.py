@@ -7,10 +7,9 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from grokinterp.verdict import THRESHOLDS, Account, Verdict
-from grokinterp.wording import number
 
 from ._style import OTHER, axis_names, logarithmic, new_figure
-from ._verdict_losses import BASELINE, GUESS, drawable, mark, spaced
+from ._verdict_losses import GUESS, drawable, mark, mark_losses, spaced
 from ._verdict_tables import control_name, share
 
 COLOURS = {"characters": "#999933", "irrep": "#7766CC", "coset": "#CC6677"}
@@ -40,20 +39,20 @@ def irreps_and_cosets_figure(verdict: Verdict) -> go.Figure:
         for name in names:
             drawn += _dots(figure, {name: _value(panel, accounts[name])}, COLOURS.get(name, OTHER), name, x, y)
         if panel == "loss":
-            mark(figure, x, y, verdict.measured.loss, BASELINE, f"as it is {number(verdict.measured.loss)}")
-            mark(figure, x, y, np.log(n), GUESS, f"guess {number(float(np.log(n)))}")
             drawn += [*drawable([verdict.measured.loss]), float(np.log(n))]
         if panel == "logits left unexplained":
             bound = 1 - THRESHOLDS["explained"].bound
             mark(figure, x, y, bound, GUESS, f"needs ≤ {share(bound)}")
             drawn += [bound, 1.0]
         values = np.array(drawn)
+        is_loss = panel == "loss"
+        span = mark_losses(figure, x, y, verdict.measured.loss, float(np.log(n)), values) if is_loss else spaced(values)
         top = 1 - (place - 1) * height
         axes = axis_names(place)
         figure.update_layout(
             {
                 axes[0]: {
-                    **(_from_zero(values) if panel == NUMBERS else {**logarithmic(values), "range": spaced(values)}),
+                    **(_from_zero(values) if panel == NUMBERS else {**logarithmic(values), "range": span}),
                     "title": {"text": panel},
                     "anchor": y,
                 },

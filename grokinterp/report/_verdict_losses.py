@@ -11,7 +11,7 @@ from jaxtyping import Float
 from grokinterp.verdict import Verdict
 from grokinterp.wording import number, percent
 
-from ._style import LEGEND_ABOVE, OTHER, adapt, label, logarithmic, new_figure
+from ._style import OTHER, adapt, label, legend_above, logarithmic, new_figure
 from ._verdict_tables import control_name
 
 BASELINE, GUESS = "solid", "dot"
@@ -36,7 +36,7 @@ _LEGEND = {
     "neurons": "taken off the neurons",
 }
 _REPLACED = {
-    "characters": "logits: cosines or characters",
+    "characters": "logits: characters",
     "answer_functions": "logits: keys of the answer",
     "blocks": "logits: key blocks in a and b",
     "polynomials": "neurons: their own key",
@@ -44,6 +44,13 @@ _REPLACED = {
     "W_L_null_space": "MLP: without key directions",
     "embedding_keys": "embedding: keys alone",
     "embedding_without_keys": "embedding: without keys",
+}
+_INTERVENED = {
+    "embedding swap": "a and b exchanged",
+    "flip both": "sign of both turned",
+    "flip left": "sign of a turned",
+    "flip right": "sign of b turned",
+    "noise N(-1, 1)": "noise N(−1, 1)",
 }
 
 
@@ -61,9 +68,10 @@ class Change:
 def replacements_figure(verdict: Verdict) -> go.Figure:
     """Loss with parts replaced by what they ideally are, or without the keys (`replacements`)."""
     assert verdict.examination
-    found = verdict.examination.replacements
+    found, structure = verdict.examination.replacements, verdict.snapshot.task.structure
+    names = _REPLACED | ({"characters": "logits: cosines"} if structure and structure.is_cyclic else {})
     changes = [
-        Change(_REPLACED[part.name], "", part.loss, part.accuracy, _controls(verdict, f"loss_{part.name}"))
+        Change(names[part.name], "", part.loss, part.accuracy, _controls(verdict, f"loss_{part.name}"))
         for part in found
     ]
     return _losses_figure("Parts replaced", verdict, changes, found[0].baseline)
@@ -98,7 +106,7 @@ def interventions_figure(verdict: Verdict) -> go.Figure:
     """Loss with the neurons' inputs from a and from b changed (`interventions`)."""
     assert verdict.examination
     whole, *found = verdict.examination.interventions
-    changes = [Change(part.name, "", part.loss, part.accuracy) for part in found]
+    changes = [Change(_INTERVENED.get(part.name, part.name), "", part.loss, part.accuracy) for part in found]
     return _losses_figure("Neurons' inputs changed", verdict, changes, whole.loss)
 
 
@@ -126,18 +134,20 @@ def _losses_figure(title: str, verdict: Verdict, changes: list[Change], baseline
         _add_dots(figure, own, "", how)
     hows = {change.how for change in changes if change.how}
     figure.update_layout(showlegend=bool(controls or hows))
-    mark(figure, "x", "y", baseline, BASELINE, f"as it is {number(baseline)}")
-    mark(figure, "x", "y", guess, GUESS, f"guess {number(guess)}")
     values = np.array(drawable([*(c.loss for c in changes), *(v for c in changes for v in c.controls.values())]))
     span = np.array([*values, *drawable([baseline, guess])])
     figure.update_layout(
-        xaxis={**logarithmic(span), "title": {"text": "loss"}, "range": spaced(span), "tickangle": 0},
+        xaxis={
+            **logarithmic(span),
+            "title": {"text": "loss"},
+            "range": mark_losses(figure, "x", "y", baseline, guess, span),
+            "tickangle": 0,
+        },
         yaxis={
             "tickvals": list(range(len(rows))),
             "ticktext": [f"{label(row)}\u00a0" for row in rows],
             "range": [-0.7, len(rows) - 0.3],
         },
-        legend=LEGEND_ABOVE,
     )
     # Room for the legend: a line holds four names, on a narrow screen one.
     names = len(controls) + max(len(hows), 1)
@@ -152,6 +162,7 @@ def _losses_figure(title: str, verdict: Verdict, changes: list[Change], baseline
         wide={"height": height + wide, "margin.t": wide, "yaxis.tickfont.size": 12, **dict.fromkeys(fewer, every)},
         narrow={"height": height + narrow, "margin.t": narrow, "yaxis.tickfont.size": 11, **fewer},
     )
+    legend_above(figure)
     return figure
 
 
@@ -212,7 +223,26 @@ def spaced(values: Float[np.ndarray, " value"]) -> list[float]:
     return [low - room, high + room]
 
 
-def mark(figure: go.Figure, x: str, y: str, value: float, dash: str, text: str) -> None:
+def mark_losses(
+    figure: go.Figure, x: str, y: str, loss: float, guess: float, values: Float[np.ndarray, " value"]
+) -> list[float]:
+    """Lines at the network's own loss and at a guess's; returns the range of a logarithmic axis for these values.
+
+    Names of lines that are near each other stand outwards, with room for the right one.
+    """
+    low, high = spaced(values)
+    lines = [(loss, BASELINE, f"as it is {number(loss)}"), (guess, GUESS, f"guess {number(guess)}")]
+    places = [float(np.log10(drawable([value])[0])) if drawable([value]) else -np.inf for value in (loss, guess)]
+    near = abs(places[0] - places[1]) < 0.5 * (high - low)
+    if near:
+        high = max(high, low + (max(places) - low) / 0.75)
+    for (value, dash, text), place in zip(lines, places, strict=True):
+        leftmost = place == min(places) and (places[0] != places[1] or dash == BASELINE)
+        mark(figure, x, y, value, dash, text, xanchor=("right" if leftmost else "left") if near else "center")
+    return [low, high]
+
+
+def mark(figure: go.Figure, x: str, y: str, value: float, dash: str, text: str, *, xanchor: str = "center") -> None:
     """A line across the rows at a value, named above it."""
     shown = drawable([value])
     if not shown:
@@ -222,6 +252,6 @@ def mark(figure: go.Figure, x: str, y: str, value: float, dash: str, text: str) 
         line={"color": LINE, "width": 1.5, "dash": dash}, layer="below",
     )  # fmt: skip
     figure.add_annotation(
-        text=text, xref=x, yref=f"{y} domain", x=float(np.log10(shown[0])), y=1, yanchor="bottom",
+        text=text, xref=x, yref=f"{y} domain", x=float(np.log10(shown[0])), y=1, xanchor=xanchor, yanchor="bottom",
         showarrow=False, font={"size": 11},
     )  # fmt: skip

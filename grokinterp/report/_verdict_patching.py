@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from grokinterp.verdict import Verdict
 
-from ._style import LEGEND_ABOVE, OTHER, adapt, axis_names, label, new_figure
+from ._style import OTHER, adapt, axis_names, label, legend_above, new_figure
 
 _ANSWERS = {
     "clean": ("its own pair's answer", "#7766CC"),
@@ -56,6 +56,7 @@ def patching_figure(verdict: Verdict) -> go.Figure:
                     "domain": [top - 0.82 * height, top - 0.1 * height],
                     "anchor": x.replace("axis", ""),
                     "showgrid": False,
+                    "ticksuffix": "\u00a0",
                 },
             }
         )
@@ -71,9 +72,9 @@ def patching_figure(verdict: Verdict) -> go.Figure:
         )
     figure.update_layout(
         barmode="stack",
-        legend={**LEGEND_ABOVE, "traceorder": "normal"},
         margin={"l": 8, "r": 26, "t": 24, "b": 8},
     )
     size = 60 + len(kinds) * (24 * len(places) + 60)
     adapt(figure, wide={"height": size, "margin.t": 24}, narrow={"height": size + 40, "margin.t": 50})
+    legend_above(figure, traceorder="normal")
     return figure

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from grokinterp.verdict import ProbePath, Verdict
 
-from ._style import KEY_COLOURS, LEGEND_ABOVE, OTHER, axis_names, label, lay_out_cells, new_figure
+from ._style import KEY_COLOURS, OTHER, axis_names, label, lay_out_cells, legend_above, new_figure
 from ._verdict_circles import shown_circles
 
 # Probes that have learnt what does not hold go far below 0.
@@ -57,9 +57,10 @@ def probes_figure(verdict: Verdict) -> go.Figure:
         )
         if number == len(cells):
             figure.layout[x].title = {"text": "features"}
-    figure.update_layout(yaxis_title_text="R²", legend=LEGEND_ABOVE)
+    figure.update_layout(yaxis_title_text="R²")
     titles = [f"{label(place)} → {label(target)}" for place, target in cells]
     lay_out_cells(figure, titles, heights=(130, 110), columns=(3, 2), gap=0.05)
+    legend_above(figure)
     return figure
 
 

@@ -92,6 +92,8 @@ def decisive_evidence(verdict: Verdict) -> EvidenceTable:
 
 def _table(title: str, rows: list[Evidence]) -> EvidenceTable:
     named = dict.fromkeys(name for row in rows for name in row.controls)
+    # In every table of a page a control has the same place.
+    named = [*(name for name in CONTROLS if name in named), *(name for name in named if name not in CONTROLS)]
     known = [name for name in named if any(math.isfinite(row.controls.get(name, math.nan)) for row in rows)]
     return EvidenceTable(title, [control_name(name) for name in known], [_row(row, known) for row in rows])
 

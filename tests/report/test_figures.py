@@ -162,6 +162,13 @@ def test_weight_norms_add_up_to_the_total(report: Report) -> None:
     assert "smaller ones together" in norms[-1].name
 
 
+def test_the_embedding_has_one_colour_above_and_below(report: Report) -> None:
+    drawn = traces(weight_norms_figure(report))
+    assert drawn["Gini of W_E"].line.color == drawn["W_E"].line.color
+    others = {name: trace.line.color for name, trace in drawn.items() if name not in ("W_E", "Gini of W_E")}
+    assert drawn["W_E"].line.color not in others.values()
+
+
 def test_singular_values_stand_beside_the_control(report: Report) -> None:
     lines = traces(singular_values_figure(report))
     np.testing.assert_allclose(lines["W_E"].y, report.singular_values.values, rtol=1e-6)

@@ -239,6 +239,17 @@ def test_coset_neurons_are_counted(s3: Report) -> None:
         assert sum(subgroups.x) == int(found.is_coset_neuron.sum())
 
 
+def test_names_of_subgroups_have_two_lines_each(s3: Report) -> None:
+    figure = coset_neurons_figure(s3)
+    layout, names = figure.layout, figure.data[1].y
+    low, high = layout.yaxis2.domain
+    assert (high - low) * (layout.height - 110) >= 30 * len(names)
+
+
+def test_a_single_matrix_is_not_as_wide_as_the_page(s3: Report) -> None:
+    assert representation_map_figure(s3).layout.height < 600
+
+
 def test_a_network_without_coset_neurons_says_so(s3: Report) -> None:
     assert s3.circuit.cosets
     none = tuple(replace(side, least=np.full_like(side.least, np.inf)) for side in s3.circuit.cosets)

@@ -34,7 +34,7 @@ from grokinterp.report import (
 )
 from grokinterp.report._verdict_circles import by_angle
 from grokinterp.report._verdict_losses import LEAST_LOSS, MOST_ROWS
-from grokinterp.report._verdict_tables import evidence_tables, summary
+from grokinterp.report._verdict_tables import control_name, evidence_tables, summary
 from grokinterp.verdict import (
     THRESHOLDS,
     Ablation,
@@ -188,9 +188,18 @@ def test_accounts_are_listed_and_the_chosen_is_bold(page: str, pizza: Verdict) -
         assert account.says in text_of(page)
 
 
+def test_a_control_has_the_same_place_in_every_table(pizza: Verdict) -> None:
+    first, *rest = pizza.evidence
+    backwards = replace(first, controls=dict(reversed(first.controls.items())))
+    for evidence in ((first, *rest), (backwards, *rest)):
+        for table in evidence_tables(replace(pizza, evidence=evidence)):
+            assert table.controls == sorted(table.controls, key=list(map(control_name, pizza.nulls)).index)
+
+
 def test_circles_are_drawn_by_the_angle_between_their_points(pizza: Verdict) -> None:
     figure = circles_alone_figure(pizza)
-    assert names(figure) == ["1: pizza (.00)", "2: pizza (.00)", "5: pizza (.00)"]
+    assert names(figure) == ["k = 1: pizza (.00)", "k = 2: pizza (.00)", "k = 5: pizza (.00)"]
+    assert figure.layout.xaxis3.title.text == "angle between a and b"
     circles = {circle.freq: circle for circle in pizza.measured.circles}
     cells = [[trace for trace in figure.data if (trace.xaxis or "x") == axis] for axis in ("x", "x2", "x3")]
     for circle, cell in zip(circles.values(), cells, strict=True):
@@ -222,7 +231,7 @@ def test_a_circle_without_amplitude_is_called_so(pizza: Verdict) -> None:
     first, *rest = pizza.measured.circles
     measured = replace(pizza.measured, circles=(replace(first, at_equal=0.0), *rest))
     verdict = replace(pizza, measured=measured)
-    assert names(circles_alone_figure(verdict))[0] == "1: no amplitude (–)"
+    assert names(circles_alone_figure(verdict))[0] == "k = 1: no amplitude (–)"
     assert list(clock_pizza_figure(verdict).data[0].y) == ["k = 2", "k = 5"]
 
 
@@ -238,7 +247,7 @@ def test_the_line_from_pizza_to_clock(half: Verdict) -> None:
     assert 0.4 < measured.clock_share < 0.6
     shaded = {shape.name: (shape.x0, shape.x1) for shape in figure.layout.shapes}
     assert shaded["pizza"][1] == THRESHOLDS["pizza"].bound and shaded["clock"][0] == THRESHOLDS["clock"].bound
-    assert names(circles_alone_figure(half)) == ["1: in between (.50)", "2: in between (.50)", "5: in between (.50)"]
+    assert names(circles_alone_figure(half)) == [f"k = {k}: in between (.50)" for k in (1, 2, 5)]
 
 
 def test_losses_are_those_of_the_examination(pizza: Verdict) -> None:
@@ -256,6 +265,7 @@ def test_losses_are_those_of_the_examination(pizza: Verdict) -> None:
     assert row.controls["random_weights"] in drawn["random weights", "frequency 5"]
     assert row.controls["shuffled_answers"] in drawn["shuffled answers", "frequency 5"]
     replaced = dots(replacements_figure(pizza))
+    assert ("this network, changed", "logits: cosines") in replaced
     for part in pizza.examination.replacements:
         assert any(max(part.loss, LEAST_LOSS) in losses for (name, _), losses in replaced.items() if "this" in name)
     found = dots(parts_figure(pizza))
@@ -264,7 +274,7 @@ def test_losses_are_those_of_the_examination(pizza: Verdict) -> None:
         part: [loss] for part, loss in resampled.items()
     }
     changed = dots(interventions_figure(pizza))
-    assert changed["this network, changed", "flip left"] == [pizza.examination.interventions[3].loss]
+    assert changed["this network, changed", "sign of a turned"] == [pizza.examination.interventions[3].loss]
 
 
 @pytest.mark.parametrize("name", LOSS_FIGURES)
@@ -345,6 +355,15 @@ def test_the_certificate_is_beside_the_accuracy(pizza: Verdict) -> None:
     worse = replace(found, margins=np.where(np.arange(13) == 4, -1.0, 1.0))
     colours = certificate_figure(replace(pizza, certificate=worse)).data[2].marker.color
     assert len(set(colours[:4])) == 1 and colours[4] != colours[0]
+
+
+def test_captions_say_what_rows_are_called(pizza: Verdict) -> None:
+    captions = {entry.name: entry.caption for entry in verdict_figures(pizza)}
+    assert pizza.certificate
+    for proof in pizza.certificate.proofs:
+        for word in proof.name.replace("idealised by answer", "by answer").split(", "):
+            assert f"“{word}”" in captions["certificate"].replace("“Idealised”", "“idealised”")
+    assert "both does not" in captions["interventions"]
 
 
 def test_irreps_are_beside_cosets(s3: Verdict) -> None:
