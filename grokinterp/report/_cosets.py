@@ -76,7 +76,7 @@ def coset_neurons_figure(report: Report) -> go.Figure:
         },
         yaxis={"title": {"text": "neurons"}},
         xaxis2={"title": {"text": "coset neurons"}, "anchor": "y2", "rangemode": "tozero"},
-        yaxis2={"type": "category", "anchor": "x2", "ticksuffix": "\u00a0"},
+        yaxis2={"type": "category", "anchor": "x2"},
     )
     height = UPPER + GAP + max(LOWER, TWO_LINES * len(names))
     domains = {"yaxis.domain": [1 - UPPER / height, 1.0], "yaxis2.domain": [0.0, 1 - (UPPER + GAP) / height]}
@@ -88,5 +88,6 @@ def coset_neurons_figure(report: Report) -> go.Figure:
 
 
 def _on_two_lines(name: str) -> str:
-    """A subgroup's name, what it is above how large it is."""
-    return label(name).replace(", ", "<br>", 1) if name.count(", ") > 1 else label(name)
+    """A subgroup's name, what it is above how large it is, both a space away from the bar."""
+    lines = label(name).split(", ", 1) if name.count(", ") > 1 else [label(name)]
+    return "<br>".join(f"{line}\u00a0" for line in lines)

@@ -75,6 +75,8 @@ def circles_alone_figure(verdict: Verdict) -> go.Figure:
     titles = [f"k = {circle.freq}: {kind_of(circle.clockness)} ({clockness(circle.clockness)})" for circle in circles]
     columns = min(len(circles), 3)
     lay_out_cells(figure, titles, heights=(220, 170), columns=(columns, 1), gap=0.07)
+    # Half of "180°" stands there: a name that would be cut is left out.
+    figure.update_layout(margin_r=22)
     _make_room_above(figure, 34)
     legend_above(figure)
     return figure

@@ -9,7 +9,8 @@ from plotly.offline import get_plotlyjs
 from verdict.circle_networks import circle_network
 
 from grokinterp.analysis import Report
-from grokinterp.report import render_verdict, verdict_figures
+from grokinterp.report import circles_alone_figure, render_verdict, verdict_figures
+from grokinterp.report._export import for_paper
 from grokinterp.verdict import Verdict, find_verdict, measure_network, with_random_weights
 
 # Boxes of a drawing's titles, legends and annotations, with a pixel given away.
@@ -64,6 +65,20 @@ def test_titles_and_legends_of_figures_by_themselves_are_apart(chromium: Any, ve
         found[entry.name] = drawing.evaluate(OVERLAPS)
     page.close()
     assert not any(found.values()), found
+
+
+def test_the_last_angle_is_named_in_a_papers_column(chromium: Any, pizza: Verdict) -> None:
+    page = chromium.new_page(viewport={"width": 960, "height": 900})
+    page.set_content("<div id='drawing'></div>")
+    page.add_script_tag(content=get_plotlyjs())
+    column = for_paper(circles_alone_figure(pizza))
+    page.evaluate("figure => Plotly.newPlot('drawing', JSON.parse(figure))", column.to_json())
+    named = page.eval_on_selector_all(
+        "[class$=tick] text",
+        "all => all.filter(e => e.style.display !== 'none').map(e => e.textContent)",
+    )
+    page.close()
+    assert named.count("180°") == len(pizza.measured.circles)
 
 
 @pytest.mark.parametrize("width", [1200, 390])
