@@ -61,7 +61,7 @@ def test_titles_and_legends_of_figures_by_themselves_are_apart(chromium: Any, ve
     for entry in verdict_figures(verdict):
         figure = entry.draw(verdict)
         drawing.evaluate("(to, figure) => Plotly.newPlot(to, JSON.parse(figure))", figure.to_json())
-        assert page.query_selector(".gtitle").text_content() == figure.layout.title.text
+        assert page.query_selector(".gtitle").text_content() == figure.to_dict()["layout"]["title"]["text"]
         found[entry.name] = drawing.evaluate(OVERLAPS)
     page.close()
     assert not any(found.values()), found
