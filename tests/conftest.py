@@ -1,6 +1,7 @@
 """Runs and files that tests share."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,9 @@ TINY = [
     "training.save_every=15",
     "training.threads=1",
 ]
+
+# Where tests run in the background of a shell, Ctrl-C is ignored, and so would be by the commands that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

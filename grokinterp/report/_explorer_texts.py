@@ -43,7 +43,6 @@ class ExplorerTexts:
     orders: list[tuple[str, str]]
     input: str
     has_curves: bool
-    curves_caption: str
     map_caption: str
     neurons_caption: str
     two_caption: str
@@ -89,7 +88,6 @@ def explorer_texts(report: Report, explored: Explorer) -> ExplorerTexts:
         orders=orders,
         input="number" if plain else "text",
         has_curves=has_curves,
-        curves_caption="Shaded: the phases. A mark on the axis is a checkpoint of this page." if has_curves else "",
         map_caption=f"Norm of each {word}. Click a column to go to its step.",
         rounded=_ROUNDED[content["form"] or "weights"],
         attention_from=content["model"]["positions"][-1] if content["model"]["heads"] else "",

@@ -345,6 +345,14 @@ def test_waves_are_of_the_measured_amplitudes(open_page: Open, mainline_report: 
     assert int(np.argmax(opened.of("grokinterp.drawn.logits.sum"))) == 16
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [(-0.3, 6.9, [0, 2, 4, 6]), (-0.01, 0.043, [0, 0.02, 0.04]), (3.1, 3.9, [3.2, 3.4, 3.6, 3.8]), (1, 1, [1])],
+)
+def test_marks_are_round_numbers(open_page: Open, page: str, low: float, high: float, marks: list[float]) -> None:
+    assert open_page(page).of(f"grokinterp.roundMarks({low}, {high}, 4)") == pytest.approx(marks)
+
+
 def test_the_surface_is_drawn_when_asked_for(open_page: Open, page: str) -> None:
     opened = open_page(page)
     opened.page.click("#ex-draw-surface")
@@ -423,7 +431,7 @@ def test_hostile_labels_cannot_end_the_data(open_page: Open, small: Report, monk
 def test_one_checkpoint_has_no_slider(open_page: Open, small: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grokinterp.report._explorer.MOST_STEPS", 1)
     opened = open_page(render_page(small))
-    assert opened.page.locator("#ex-step").count() == 0
+    assert opened.page.locator("#ex-step").count() == 0 and opened.page.locator("#panel-curves").count() == 1
     opened.of("grokinterp.drawAll()")
     assert "step 200" in opened.page.inner_text("#ex-now")
 

@@ -56,7 +56,7 @@ window.grokinterp.explore = (section, data) => {
   };
   const views = {
     curves: (canvas) => {
-      if (g.hasCurves(data)) Object.assign(drawn, g.drawCurves(view, canvas));
+      Object.assign(drawn, g.drawCurves(view, canvas));
       find("legend").replaceChildren(
         ...g.curveLegend(view).map(({ colour, words, value }) => {
           const [item, swatch] = [document.createElement("span"), document.createElement("i")];
@@ -247,7 +247,7 @@ window.grokinterp.explore = (section, data) => {
       event.preventDefault();
       play(!playing);
     });
-    find("curves").addEventListener("click", (event) => g.goTo(g.stepAt(view, find("curves"), event)));
+    find("curves")?.addEventListener("click", (event) => g.goTo(g.stepAt(view, find("curves"), event)));
     for (const name of ["map-W_E", "map-W_L"]) {
       find(name)?.addEventListener("click", ({ currentTarget: canvas, offsetX }) => {
         const { x, width, count } = canvas.columns;

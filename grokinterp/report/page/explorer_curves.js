@@ -30,8 +30,8 @@
       ["restricted_loss", "restricted", measures.restricted_loss],
       ["excluded_loss", "excluded", measures.excluded_loss],
     ];
-    const ginis = [["gini_W_E", "W_E", "#7766CC"], ["gini_W_L", "W_L", "#44AA99"]];
-    const matrices = ["#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499", "#117733", "#DDCC77", "#7766CC"];
+    const ginis = [["gini_W_E", "W_E", "#44AA99"], ["gini_W_L", "W_L", "#7766CC"]];
+    const matrices = ["#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499", "#117733", "#DDCC77", "#A0703C"];
     const names = Object.keys(data.curves).filter((name) => name.startsWith("sum_of_squared_weights_"));
     const norms = [["sum_of_squared_weights", "all", "#7A828C"]];
     names.slice(0, 8).forEach((name, i) => norms.push([name, name.slice(23), matrices[i], [4, 3]]));
@@ -44,9 +44,6 @@
   };
   const known = (data, name) => (data.curves[name] || []).some((value) => value !== null);
   const values = (data, name) => data.curves.dense?.[name] ?? { step: data.curves.step, value: data.curves[name] };
-
-  // One measured step is no curve: then the legend with its numbers is enough.
-  g.hasCurves = (data) => data.curves.step.length > 1 || (data.curves.dense?.train_loss.step.length ?? 0) > 1;
 
   // Powers of ten; where the range holds fewer than two of them, numbers between them as well.
   const logarithmicMarks = (low, high) => {

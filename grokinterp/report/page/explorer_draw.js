@@ -117,6 +117,15 @@
     return { ...box, drawn };
   };
 
+  // Round numbers from `low` to `high`, about `most` of them.
+  g.roundMarks = (low, high, most) => {
+    const rough = (high - low) / most || 1;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].find((multiple) => multiple * power >= rough) * power;
+    const first = Math.ceil(low / step);
+    return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+  };
+
   // Linear or logarithmic: a number's place between `from` and `to`.
   g.scale = (low, high, from, to, logarithmic = false) => {
     const of = logarithmic ? Math.log10 : (x) => x;

@@ -227,12 +227,11 @@
     if (data.cyclic) g.line(place, order.map((at) => x(xs[at])), order.map((at) => y(ys[at])), { colour: place.soft, width: 1, close: true });
     order.forEach((at) => g.dot(place, x(xs[at]), y(ys[at]), 3, g.angleColour(turn(at))));
     const soft = { colour: place.soft, size: 11 };
-    const inside = (mark, [low, high]) => mark >= low && mark <= high;
-    for (const [scale, range, horizontal] of [[x, spanX, true], [y, spanY, false]]) {
-      for (const mark of [0, range[1] / 2, range[1] * 0.94].filter((one) => inside(one, range))) {
-        if (horizontal) g.text(place, g.number(mark), scale(mark), box.bottom + 4, { ...soft, align: "center", base: "top" });
-        else g.text(place, g.number(mark), box.left - 5, scale(mark), { ...soft, align: "right", base: "middle" });
-      }
+    for (const mark of g.roundMarks(...spanX, 4)) {
+      g.text(place, g.number(mark), x(mark), box.bottom + 4, { ...soft, align: "center", base: "top" });
+    }
+    for (const mark of g.roundMarks(...spanY, 4)) {
+      g.text(place, g.number(mark), box.left - 5, y(mark), { ...soft, align: "right", base: "middle" });
     }
     g.text(place, `neuron ${state.neuron}`, (box.left + box.right) / 2, box.bottom + 19, { ...soft, align: "center", base: "top", size: 12 });
     g.text(place, `neuron ${state.other}`, 2, (box.top + box.bottom) / 2, { ...soft, align: "center", base: "top", size: 12, up: true });
