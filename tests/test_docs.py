@@ -137,7 +137,7 @@ def test_markup_is_rendered(site: Path):
                 assert not re.search(mark, paragraph), f"{path.relative_to(site)}: {paragraph[:200]}"
 
 
-@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("width", [pytest.param(1300, marks=pytest.mark.long), 390])
 def test_pages_work_from_the_disk_without_a_network(site: Path, width: int):
     """In a browser: nothing is requested from elsewhere, no page is wider than the window, and the search finds."""
     playwright = pytest.importorskip("playwright.sync_api")
@@ -181,7 +181,7 @@ BLOCKS = {name: BLOCK.findall(text) for name, text in PAGES.items()}
 # Checked elsewhere, or fragments of files.
 WITH_CODE = sorted(name for name, blocks in BLOCKS.items() if blocks and name != "reproduction.md")
 # They start processes, each of which imports everything.
-SLOW = ("howto/judge-many.md",)
+SLOW = ("howto/judge-many.md", "tutorial.md")
 
 
 def small(steps: int) -> RunConfig:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.py") if not path.name.startswith("_"))
 # They measure the shipped run or train without the fast forward: half a minute each and more.
-SLOW = ("clock_or_pizza", "groups", "nanda_2023", "quick_start")
+SLOW = ("clock_or_pizza", "groups", "nanda_2023", "own_analysis", "quick_start")
 LARGEST = 1_500_000
 
 

@@ -345,12 +345,15 @@ def test_waves_are_of_the_measured_amplitudes(open_page: Open, mainline_report: 
     assert int(np.argmax(opened.of("grokinterp.drawn.logits.sum"))) == 16
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "marks"),
-    [(-0.3, 6.9, [0, 2, 4, 6]), (-0.01, 0.043, [0, 0.02, 0.04]), (3.1, 3.9, [3.2, 3.4, 3.6, 3.8]), (1, 1, [1])],
-)
-def test_marks_are_round_numbers(open_page: Open, page: str, low: float, high: float, marks: list[float]) -> None:
-    assert open_page(page).of(f"grokinterp.roundMarks({low}, {high}, 4)") == pytest.approx(marks)
+def test_marks_are_round_numbers(open_page: Open, page: str) -> None:
+    opened = open_page(page)
+    for low, high, marks in (
+        (-0.3, 6.9, [0, 2, 4, 6]),
+        (-0.01, 0.043, [0, 0.02, 0.04]),
+        (3.1, 3.9, [3.2, 3.4, 3.6, 3.8]),
+    ):
+        assert opened.of(f"grokinterp.roundMarks({low}, {high}, 4)") == pytest.approx(marks)
+    assert opened.of("grokinterp.roundMarks(1, 1, 4)") == [1]
 
 
 def test_the_surface_is_drawn_when_asked_for(open_page: Open, page: str) -> None:
