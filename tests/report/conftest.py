@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from grokinterp.analysis import Report, analyze
 from grokinterp.runs import RunConfig
 from grokinterp.training import train
+from grokinterp.verdict import Verdict, find_verdict, measure_network, with_random_weights
 
 SMALL = [
     "model.d_model=8",
@@ -34,6 +36,18 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Report]:
 @pytest.fixture(scope="session")
 def report(analysed: Callable[..., Report]) -> Report:
     return analysed("task.p=7", "training.steps=60")
+
+
+@pytest.fixture(scope="session")
+def s3_verdict(analysed: Callable[..., Report]) -> Verdict:
+    """S3 as if its irreps were found: the figures need no network that has learned it."""
+    found = analysed("task.operation=compose", "task.group=S3", "training.steps=20", "model.d_mlp=12", name="s3")
+    verdict = find_verdict(found.run)
+    measured, null = (
+        measure_network(snapshot, (1, 2)) for snapshot in (found.snapshot, with_random_weights(found.snapshot))
+    )
+    judgement = replace(verdict.judgement, label="irrep ((2,1))", account=measured.accounts["irrep"])
+    return replace(verdict, judgement=judgement, measured=measured, nulls={"random_weights": null})
 
 
 @pytest.fixture(scope="session")

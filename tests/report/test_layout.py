@@ -1,17 +1,14 @@
 """No name is printed on another: figures measured in a browser, on the page and by themselves."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from plotly.offline import get_plotlyjs
 from verdict.circle_networks import circle_network
 
-from grokinterp.analysis import Report
 from grokinterp.report import circles_alone_figure, render_verdict, verdict_figures
 from grokinterp.report._export import for_paper
-from grokinterp.verdict import Verdict, find_verdict, measure_network, with_random_weights
+from grokinterp.verdict import Verdict, find_verdict
 
 # Boxes of a drawing's titles, legends and annotations, with a pixel given away.
 OVERLAPS = """drawing => {
@@ -36,18 +33,7 @@ def pizza() -> Verdict:
     return find_verdict(circle_network(13, {1: 9.0, 2: 8.0, 5: 10.0}, "pizza"))
 
 
-@pytest.fixture(scope="module")
-def s3(analysed: Callable[..., Report]) -> Verdict:
-    found = analysed("task.operation=compose", "task.group=S3", "training.steps=20", "model.d_mlp=12", name="s3")
-    verdict = find_verdict(found.run)
-    measured, null = (
-        measure_network(snapshot, (1, 2)) for snapshot in (found.snapshot, with_random_weights(found.snapshot))
-    )
-    judgement = replace(verdict.judgement, label="irrep ((2,1))", account=measured.accounts["irrep"])
-    return replace(verdict, judgement=judgement, measured=measured, nulls={"random_weights": null})
-
-
-@pytest.fixture(scope="module", params=["pizza", "s3"])
+@pytest.fixture(scope="module", params=["pizza", "s3_verdict"])
 def verdict(request: pytest.FixtureRequest) -> Verdict:
     return request.getfixturevalue(request.param)
 

@@ -42,8 +42,6 @@ from grokinterp.verdict import (
     Evidence,
     Verdict,
     find_verdict,
-    measure_network,
-    with_random_weights,
 )
 
 AMPLITUDES = {1: 9.0, 2: 8.0, 5: 10.0}
@@ -69,18 +67,6 @@ def half() -> Verdict:
 @pytest.fixture(scope="module")
 def untrained(report: Report) -> Verdict:
     return find_verdict(report.run)
-
-
-@pytest.fixture(scope="module")
-def s3(analysed: Callable[..., Report]) -> Verdict:
-    """S3 as if its irreps were found: the figures need no network that has learned it."""
-    found = analysed("task.operation=compose", "task.group=S3", "training.steps=20", "model.d_mlp=12", name="s3")
-    verdict = find_verdict(found.run)
-    measured, null = (
-        measure_network(snapshot, (1, 2)) for snapshot in (found.snapshot, with_random_weights(found.snapshot))
-    )
-    judgement = replace(verdict.judgement, label="irrep ((2,1))", account=measured.accounts["irrep"])
-    return replace(verdict, judgement=judgement, measured=measured, nulls={"random_weights": null})
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +117,9 @@ def test_reasons_and_shares_are_stated(page: str, pizza: Verdict) -> None:
     assert not judgement.reasons_against and "nothing that was measured" in text
 
 
-def test_names_of_irreps_stand_beside_the_label(s3: Verdict) -> None:
-    assert (summary(s3).label, summary(s3).names) == ("irrep", "(2,1)")
-    assert '<h1 class="label irrep">irrep <span class="names">(2,1)</span></h1>' in render_verdict(s3)
+def test_names_of_irreps_stand_beside_the_label(s3_verdict: Verdict) -> None:
+    assert (summary(s3_verdict).label, summary(s3_verdict).names) == ("irrep", "(2,1)")
+    assert '<h1 class="label irrep">irrep <span class="names">(2,1)</span></h1>' in render_verdict(s3_verdict)
 
 
 def test_every_row_of_evidence_stands_beside_its_controls(page: str, pizza: Verdict) -> None:
@@ -366,33 +352,39 @@ def test_captions_say_what_rows_are_called(pizza: Verdict) -> None:
     assert "both does not" in captions["interventions"]
 
 
-def test_irreps_are_beside_cosets(s3: Verdict) -> None:
-    figure = irreps_and_cosets_figure(s3)
-    for name, account in s3.measured.accounts.items():
+def test_irreps_are_beside_cosets(s3_verdict: Verdict) -> None:
+    figure = irreps_and_cosets_figure(s3_verdict)
+    for name, account in s3_verdict.measured.accounts.items():
         values = {trace.xaxis or "x": trace.x for trace in figure.data if trace.name == name}
         assert values["x"] == pytest.approx([1 - account.explained], abs=1e-7)
         assert values["x2"] == pytest.approx([account.loss])
         assert values["x3"] == (pytest.approx([account.numbers]) if account.numbers else ())
     controls = [trace for trace in figure.data if trace.name == "random weights"]
     assert len(controls) == 2
-    null = s3.nulls["random_weights"].accounts["irrep"]
+    null = s3_verdict.nulls["random_weights"].accounts["irrep"]
     assert null.loss in controls[1].x
     lines = {shape.name.split(" ")[0]: shape.x0 for shape in figure.layout.shapes}
     assert lines["needs"] == pytest.approx(1 - THRESHOLDS["explained"].bound)
     assert lines["guess"] == pytest.approx(np.log(6))
 
 
-def test_figures_that_do_not_apply_are_left_out(pizza: Verdict, half: Verdict, s3: Verdict, untrained: Verdict) -> None:
+def test_figures_that_do_not_apply_are_left_out(
+    pizza: Verdict, half: Verdict, s3_verdict: Verdict, untrained: Verdict
+) -> None:
     def drawn(verdict: Verdict) -> list[str]:
         return [entry.name for entry in verdict_figures(verdict)]
 
     examined = ["replacements", "removals", "parts", "patching", "interventions", "certificate"]
     assert drawn(pizza) == ["clock-pizza", "circles-alone", *examined, "probes"]
     assert drawn(half) == ["clock-pizza", "circles-alone"]
-    assert drawn(s3)[0] == "irreps-and-cosets" and "probes" not in drawn(s3) and "clock-pizza" not in drawn(s3)
+    assert (
+        drawn(s3_verdict)[0] == "irreps-and-cosets"
+        and "probes" not in drawn(s3_verdict)
+        and "clock-pizza" not in drawn(s3_verdict)
+    )
     assert not untrained.judgement.account
     assert not {"clock-pizza", "circles-alone"} & set(drawn(untrained)) and "parts" in drawn(untrained)
-    for verdict in (pizza, half, s3, untrained):
+    for verdict in (pizza, half, s3_verdict, untrained):
         assert list(figures_of(render_verdict(verdict))) == drawn(verdict)
 
 
