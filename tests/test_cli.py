@@ -93,7 +93,7 @@ def test_ctrl_c_says_how_to_continue(tmp_path):
     while not (out / "trainer_state.safetensors").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert f"continue with: grokinterp train --out {out} --resume" in stdout

@@ -197,7 +197,7 @@ def test_open_serves_until_ctrl_c(reported):
     assert ask(port, "/verdict.json")[0] == 404
     assert ask(port, "/secret.txt")[0] == 404
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=300)
     assert (process.returncode, out, error) == (0, "ended\n", "")
 
 
@@ -435,7 +435,7 @@ def test_watch_follows_a_training_to_its_end(tiny_config, tmp_path):
     while not (out / "run.json").exists():
         time.sleep(0.01)
     process = start("watch", out, "--every", "0.05")
-    said, error = process.communicate(timeout=60)
+    said, error = process.communicate(timeout=300)
     training.join()
     assert (process.returncode, error) == (0, "")
     assert said.splitlines()[-1].startswith("step 300 of 300, train loss ")
@@ -449,7 +449,7 @@ def test_ctrl_c_ends_the_watching(growing):
         file.write(row(4))
     assert process.stdout.readline().startswith("step 4 of 40")
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=300)
     assert (process.returncode, out, error) == (0, "no longer watched; the training goes on\n", "")
 
 

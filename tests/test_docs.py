@@ -156,7 +156,7 @@ def test_pages_work_from_the_disk_without_a_network(site: Path, width: int):
         if width > 1000:
             page.fill("input.md-search__input", "gradient symmetricity")
             page.press("input.md-search__input", "Space")
-            found = page.wait_for_selector(".md-search-result__link", state="attached", timeout=20_000)
+            found = page.wait_for_selector(".md-search-result__link", state="attached", timeout=90_000)
             assert found.get_attribute("href")
         browser.close()
     assert faults == []

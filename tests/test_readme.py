@@ -134,7 +134,7 @@ def asked_once(monkeypatch) -> list[bytes]:
 
     def serve_once(server: ThreadingHTTPServer) -> None:
         def ask() -> None:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/", timeout=120) as answer:
                 answers.append(answer.read())
 
         asking = threading.Thread(target=ask)
