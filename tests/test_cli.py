@@ -171,7 +171,9 @@ def test_a_report_that_cannot_be_written_is_one_line(refused, tmp_path, tiny_run
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files with resource")
-@pytest.mark.parametrize(("limit", "refused_file"), [(4_000, "step_0000"), (40_000, "metrics.jsonl")])
+@pytest.mark.parametrize(
+    ("limit", "refused_file"), [pytest.param(4_000, "step_0000", marks=pytest.mark.long), (40_000, "metrics.jsonl")]
+)
 def test_a_full_disk_is_one_line_and_the_run_stays_readable(grokinterp, tmp_path, limit, refused_file):
     """A real refusal by the system: files may not grow past a limit that a checkpoint, or the metrics, will meet."""
     out = tmp_path / "run"

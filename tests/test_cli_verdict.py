@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -36,16 +34,14 @@ def test_the_report_leads_with_it_unless_told_not_to(run_command, tiny_run, tmp_
     assert "verdict" not in json.loads((tmp_path / "without" / "report.json").read_text())
 
 
-def test_a_table_of_many_runs(tiny_run, tmp_path):
-    """In a process of its own, because it starts some itself."""
+def test_a_table_of_many_runs(tiny_run, run_command, tmp_path):
     shutil.copytree(tiny_run.path, tmp_path / "runs" / "good")
     shutil.copytree(tiny_run.path, tmp_path / "runs" / "bad")
     (tmp_path / "runs" / "bad" / "run.json").write_text("{")
     table = tmp_path / "table.csv"
-    command = [sys.executable, "-m", "grokinterp.cli", "verdict", tmp_path / "runs", "--csv", table, "--quick"]
-    done = subprocess.run([*map(str, command), "--jobs", "1"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"2 runs, 1 of them without a verdict; the table is {table}" in done.stdout.replace("\n", " ")
+    status, out, error = run_command("verdict", tmp_path / "runs", "--csv", table, "--quick", "--jobs", "1")
+    assert status == 0, error
+    assert f"2 runs, 1 of them without a verdict; the table is {table}" in out.replace("\n", " ")
     assert len(table.read_text().splitlines()) == 3
 
 

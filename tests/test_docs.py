@@ -137,7 +137,8 @@ def test_markup_is_rendered(site: Path):
                 assert not re.search(mark, paragraph), f"{path.relative_to(site)}: {paragraph[:200]}"
 
 
-@pytest.mark.parametrize("width", [pytest.param(1300, marks=pytest.mark.long), 390])
+@pytest.mark.long
+@pytest.mark.parametrize("width", [1300, 390])
 def test_pages_work_from_the_disk_without_a_network(site: Path, width: int):
     """In a browser: nothing is requested from elsewhere, no page is wider than the window, and the search finds."""
     playwright = pytest.importorskip("playwright.sync_api")

@@ -44,8 +44,9 @@ SPANS = list(dict.fromkeys(" ".join(span.split()) for span in re.findall(r"`([^`
 # Blocks of Python.
 
 
-def test_the_python_examples_run(capsys):
-    notebook, library, _ = BLOCKS
+@pytest.mark.long
+def test_the_example_of_a_notebook_runs():
+    notebook = BLOCKS[0]
     (printed,) = (code for language, code in FENCES if language == "text")
     label, finding = printed.splitlines()
     more = "print(verdict.headline)"
@@ -60,6 +61,10 @@ def test_the_python_examples_run(capsys):
         and ran[1].endswith("work as a pizza's\"]")
         and ran[1].count(" of the logits)") == 2
     )
+
+
+def test_the_example_with_a_library_runs(capsys):
+    _, library, _ = BLOCKS
     exec(library, {})
     shown = re.findall(r"^print\(.*\)  # (.*)$", library, flags=re.MULTILINE)
     assert len(shown) == 2

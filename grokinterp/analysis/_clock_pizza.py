@@ -6,6 +6,7 @@ Both judge only a network that knows the answer: an untrained one has values nea
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -114,6 +115,7 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
     return total / count if count else float("nan")
 
 
+@lru_cache(maxsize=4)  # A second of Python at p = 113, and a network is measured beside its controls.
 def _sample(n_triples: int, n: int, seed: int) -> Int[torch.Tensor, " triple"]:
     # A shuffle moves numbers as it moves the triples they stand for.
     triples = list(range(n_triples))

@@ -144,21 +144,21 @@ def test_without_rounding_the_page_is_as_exact_as_float32(
     "settings",
     [
         ("task.operation=subtract", "task.p=7"),
-        ("task.operation=multiply", "task.p=7"),
+        pytest.param(("task.operation=multiply", "task.p=7"), marks=pytest.mark.long),
         ("task.operation=divide", "task.p=7"),
-        ("task.operation=compose", "task.group=S3"),
+        pytest.param(("task.operation=compose", "task.group=S3"), marks=pytest.mark.long),
         ("task.p=6", "model.act_fn=gelu"),
-        ("task.p=7", "model.act_fn=tanh"),
-        ("task.p=7", "task.operator_token=true"),
+        pytest.param(("task.p=7", "model.act_fn=tanh"), marks=pytest.mark.long),
+        pytest.param(("task.p=7", "task.operator_token=true"), marks=pytest.mark.long),
         ("task.operation=x2+y2", "task.p=7"),
         ("task.p=7", "model.n_layers=2"),
         ("task.p=7", "model.normalization=LN"),
-        ("task.p=7", "task.equals_token=false", "task.own_tokens_for_b=true"),
+        pytest.param(("task.p=7", "task.equals_token=false", "task.own_tokens_for_b=true"), marks=pytest.mark.long),
         ("task.p=7", "task.equals_token=false", "model.attention_rate=0.5"),
         ("task.operation=compose", "task.group=S3", "model.architecture=mlp", "model.n_layers=1"),
-        ("task.operation=x2+y2", "task.p=5", "model.n_layers=2"),
+        pytest.param(("task.operation=x2+y2", "task.p=5", "model.n_layers=2"), marks=pytest.mark.long),
     ],
-    ids=lambda settings: " ".join(settings),
+    ids=" ".join,
 )
 def test_other_tasks_and_networks_are_computed_as_well(
     open_page: Open, analysed: Callable[..., Report], settings: tuple[str, ...]

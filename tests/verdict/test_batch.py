@@ -45,6 +45,7 @@ def test_a_bad_run_is_reported_and_stops_nothing(runs, tmp_path):
     assert {row["run"]: row["label"] for row in again}["garbled"] == found["a"]["label"]
 
 
+@pytest.mark.long
 def test_a_process_that_dies_takes_only_its_own_run_with_it(runs, tmp_path, monkeypatch):
     monkeypatch.setattr("grokinterp.verdict._batch._judge_one", dying_on_b)
     shutil.rmtree(runs / "broken")
@@ -61,6 +62,7 @@ def dying_on_b(run, full):
     return _judge_one(run, full)
 
 
+@pytest.mark.long
 def test_a_run_that_grew_is_judged_again(tiny_run, tmp_path):
     folder, table, seen = tmp_path / "runs", tmp_path / "table.csv", []
     shutil.copytree(tiny_run.path, folder / "a")

@@ -60,6 +60,7 @@ def test_the_guarantee_is_below_the_accuracy_and_far_above_chance(of_mainline):
     assert 0.5 < certificate.lower_bound <= certificate.accuracy == 1.0
 
 
+@pytest.mark.long
 def test_at_step_1400_it_has_memorised(mainline):
     verdict = find_verdict(mainline, step=1400, full=False, triples=500)
     assert verdict.label == "memorised"
@@ -97,6 +98,7 @@ def test_the_public_pizza_models(shared_data, tmp_path, file, label, GS, DI):
     assert "memorised" not in verdict.nulls
 
 
+@pytest.mark.long
 def test_a_public_network_between_the_two_is_mixed(shared_data, tmp_path):
     file = shared_data / "nanda" / "wd_10-1_mod_addition_loss_curve.pth"
     verdict = find_verdict(import_run(file, out=tmp_path / "run"), full=False, triples=3000)
@@ -108,8 +110,8 @@ def test_a_public_network_between_the_two_is_mixed(shared_data, tmp_path):
     ("name", "label"),
     [
         ("C113", "clock"),
-        ("D59", "irrep (sign, freq 2, freq 5, freq 21)"),
-        ("S5", "irrep ((1,1,1,1,1), (2,1,1,1))"),
+        pytest.param("D59", "irrep (sign, freq 2, freq 5, freq 21)", marks=pytest.mark.long),
+        pytest.param("S5", "irrep ((1,1,1,1,1), (2,1,1,1))", marks=pytest.mark.long),
     ],
 )
 def test_the_public_group_networks(shared_data, tmp_path, name, label):
@@ -139,6 +141,7 @@ def test_networks_that_memorise_get_no_algorithm(tmp_path, seed):
     assert verdict.label == "memorised"
 
 
+@pytest.mark.long
 def test_a_network_trained_on_nearly_all_pairs_without_weight_decay_is_unexplained(tmp_path):
     """It answers nearly all pairs, having learned them by heart: accuracy alone is no sign of an algorithm."""
     settings = ["task.p=23", "task.train_fraction=0.998", "training.weight_decay=0", "training.steps=1500"]
