@@ -67,11 +67,12 @@ def test_two_runs_are_equal_file_by_file(tiny_run, tiny_config, tmp_path):
     assert files(tmp_path / "again") == files(tiny_run.path)
 
 
-def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path):
-    """200 steps = 100 + resume + 100, of a network of the paper's shape on two threads."""
-    settings = ["task.p=23", "training.threads=2", "training.checkpoint_every=50"]
-    whole = RunConfig().with_settings([*settings, "training.steps=200"])
-    half = whole.with_settings(["training.steps=100"])
+@pytest.mark.parametrize("n_steps", [40, pytest.param(200, marks=pytest.mark.long)])
+def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, n_steps):
+    """The whole = a half + resume + a half, of a network of the paper's shape on two threads."""
+    settings = ["task.p=23", "training.threads=2", f"training.checkpoint_every={n_steps // 4}"]
+    whole = RunConfig().with_settings([*settings, f"training.steps={n_steps}"])
+    half = whole.with_settings([f"training.steps={n_steps // 2}"])
     train(whole, tmp_path / "whole", progress=False)
     train(half, tmp_path / "halves", progress=False)
     train(whole, tmp_path / "halves", resume=True, progress=False)
