@@ -1,10 +1,12 @@
 """Runs and files that tests share."""
 
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -75,3 +77,16 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("other people's checkpoints are not here: set GROKINTERP_SHARED_DATA to their folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium driven by Playwright, of which a process starts only one; without it the tests skip."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    playwright = pytest.importorskip("playwright.sync_api")
+    if found is None:
+        pytest.skip("no Chromium on the path: install one to drive the pages")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()

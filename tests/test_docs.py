@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag
 
 import pandas as pd
@@ -139,27 +140,22 @@ def test_markup_is_rendered(site: Path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("width", [1300, 390])
-def test_pages_work_from_the_disk_without_a_network(site: Path, width: int):
+def test_pages_work_from_the_disk_without_a_network(site: Path, chromium: Any, width: int):
     """In a browser: nothing is requested from elsewhere, no page is wider than the window, and the search finds."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        requested, faults = [], []
-        page.on("request", lambda request: requested.append(request.url))
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        for name in ("index", "tutorial", "mathematics", "formats", "errors", "verdict", "api/analysis", "api/fourier"):
-            page.goto((site / f"{name}.html").as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        if width > 1000:
-            page.fill("input.md-search__input", "gradient symmetricity")
-            page.press("input.md-search__input", "Space")
-            found = page.wait_for_selector(".md-search-result__link", state="attached", timeout=90_000)
-            assert found.get_attribute("href")
-        browser.close()
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    requested, faults = [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    for name in ("index", "tutorial", "mathematics", "formats", "errors", "verdict", "api/analysis", "api/fourier"):
+        page.goto((site / f"{name}.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    if width > 1000:
+        page.fill("input.md-search__input", "gradient symmetricity")
+        page.press("input.md-search__input", "Space")
+        found = page.wait_for_selector(".md-search-result__link", state="attached", timeout=90_000)
+        assert found.get_attribute("href")
+    context.close()
     assert faults == []
     assert [url for url in requested if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
 

@@ -1,9 +1,7 @@
 """Small runs, analysed once."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -48,16 +46,3 @@ def s3_verdict(analysed: Callable[..., Report]) -> Verdict:
     )
     judgement = replace(verdict.judgement, label="irrep ((2,1))", account=measured.accounts["irrep"])
     return replace(verdict, judgement=judgement, measured=measured, nulls={"random_weights": null})
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A headless Chromium driven by Playwright; without one the tests skip."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    playwright = pytest.importorskip("playwright.sync_api")
-    if found is None:
-        pytest.skip("no Chromium on the path: install one to drive the pages")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
