@@ -496,6 +496,7 @@ def test_they_are_loaded_from_the_server_as_well(open_page: Open, beside: Report
         opened.page.goto(address)
         opened.of("grokinterp.goTo(1)")
         opened.until("grokinterp.view.state.index === 1")
+        opened.page.close()  # It may be asking for the next step, and would complain of a server that is gone.
         serving.shutdown()
         thread.join()
     assert [url for url in opened.requests if f"{address}report_steps/step-" in url]
