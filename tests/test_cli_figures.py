@@ -64,6 +64,7 @@ def test_every_figure_of_report_and_verdict_as_svg(run_command, tiny_run, report
         assert root.attrib["width"] == "336", "3.5 inches at 96 px"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_some_figures_as_png_and_pdf(run_command, tiny_run, tmp_path):
     status, out, _ = run_command(

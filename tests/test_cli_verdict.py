@@ -34,6 +34,7 @@ def test_the_report_leads_with_it_unless_told_not_to(run_command, tiny_run, tmp_
     assert "verdict" not in json.loads((tmp_path / "without" / "report.json").read_text())
 
 
+@pytest.mark.long
 def test_a_table_of_many_runs(tiny_run, run_command, tmp_path):
     shutil.copytree(tiny_run.path, tmp_path / "runs" / "good")
     shutil.copytree(tiny_run.path, tmp_path / "runs" / "bad")

@@ -71,6 +71,7 @@ def test_the_example_with_a_library_runs(capsys):
     assert capsys.readouterr().out.splitlines() == shown
 
 
+@pytest.mark.long
 def test_the_example_with_other_peoples_networks_runs(shared_data: Path, tmp_path: Path, capsys):
     for name in ("pizza", "chughtai"):
         if not (shared_data / name).is_dir():

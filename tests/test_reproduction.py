@@ -69,6 +69,7 @@ def imported() -> ModuleType:
     return module
 
 
+@pytest.mark.long
 def test_the_imported_network_of_nanda_has_every_value_known_of_it(imported, shared_data, tmp_path):
     if not (shared_data / imported.NANDA).exists():
         pytest.skip(f"{imported.NANDA} is not here")
@@ -79,6 +80,7 @@ def test_the_imported_network_of_nanda_has_every_value_known_of_it(imported, sha
         assert measured[row] == pytest.approx(known, rel=1.7e-3), row
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("column", "model"), [(0, "A"), (1, "B")])
 def test_the_imported_pizza_and_clock_have_the_values_known_of_them(imported, shared_data, tmp_path, column, model):
     path = shared_data / "pizza" / f"model_{imported.PIZZAS[model]}.pt"

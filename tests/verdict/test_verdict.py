@@ -106,12 +106,13 @@ def test_a_public_network_between_the_two_is_mixed(shared_data, tmp_path):
     assert verdict.measured.clock_share == pytest.approx(0.447, abs=0.005)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "label"),
     [
         ("C113", "clock"),
-        pytest.param("D59", "irrep (sign, freq 2, freq 5, freq 21)", marks=pytest.mark.long),
-        pytest.param("S5", "irrep ((1,1,1,1,1), (2,1,1,1))", marks=pytest.mark.long),
+        ("D59", "irrep (sign, freq 2, freq 5, freq 21)"),
+        ("S5", "irrep ((1,1,1,1,1), (2,1,1,1))"),
     ],
 )
 def test_the_public_group_networks(shared_data, tmp_path, name, label):
