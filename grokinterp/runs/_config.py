@@ -1,15 +1,17 @@
 """What a run is made from: task, model and training, and the named presets."""
 
-import json
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, field_validator
 
-from grokinterp.config import Config
+from grokinterp.config import Config, shortened
 from grokinterp.errors import GrokinterpError
+from grokinterp.guard import read_json
 from grokinterp.models import ModelConfig
 from grokinterp.tasks import TaskConfig
+
+from ._stated import StatedTraining
 
 
 class TrainingConfig(Config):
@@ -91,6 +93,14 @@ class Environment(Config):
     dtype: dict[str, str] = Field(default={})
     resumed: tuple[dict[str, Any], ...] = ()
 
+    @field_validator("resumed")
+    @classmethod
+    def _says_where_and_what(cls, resumed: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for entry in resumed:
+            if type(entry.get("step")) is not int or not isinstance(entry.get("environment"), dict):
+                raise ValueError("environment.resumed: each entry needs a step and an environment")
+        return resumed
+
     def continued(self, step: int, now: "Environment") -> "Environment":
         """This environment, with what differs in `now` noted if the run goes on there from `step`."""
         then, here = self.model_dump(exclude={"resumed"}), now.model_dump(exclude={"resumed"})
@@ -103,7 +113,7 @@ class Environment(Config):
 
 
 class RunConfig(Config):
-    """Task, model and training of one run.
+    """Task, model and training of one run: of an imported one, what its files say of the training.
 
     >>> RunConfig.preset("nanda-mainline").with_settings(["model.d_mlp=256"]).model.d_mlp
     256
@@ -112,7 +122,26 @@ class RunConfig(Config):
     preset_name: str | None = None
     task: TaskConfig = TaskConfig()
     model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
+    training: TrainingConfig | StatedTraining = TrainingConfig()
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _is_of_its_kind(cls, value: Any) -> Any:
+        if isinstance(value, TrainingConfig | StatedTraining):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"training = {type(value).__name__}: needs keys with values")
+        return (StatedTraining if "kind" in value else TrainingConfig)(**value)
+
+    @property
+    def recipe(self) -> TrainingConfig:
+        """The training, where it can be done: not that of an imported run, of which only a part is known, if any."""
+        if isinstance(self.training, StatedTraining):
+            raise GrokinterpError(
+                "the training of an imported run is known in part at most, and nothing can be trained with it; start "
+                "from a preset, such as RunConfig.preset('quick')"
+            )
+        return self.training
 
     @classmethod
     def preset(cls, name: str) -> "RunConfig":
@@ -121,10 +150,24 @@ class RunConfig(Config):
             raise GrokinterpError(f"preset {name!r}: unknown; choose one of {', '.join(PRESETS)}")
         return cls(preset_name=name, **PRESETS[name])
 
+    @classmethod
+    def stored(cls, values: dict[str, Any]) -> "RunConfig":
+        """The configuration that a run.json holds. It names no file: only its reader's own settings may.
+
+        **Raises** `GrokinterpError` for settings that do not fit.
+        """
+        task = values.get("task")
+        table = task.get("table") if isinstance(task, dict) else None
+        if table is not None and not isinstance(table, list):
+            raise GrokinterpError(f"task.table = {shortened(table)}: a stored table is its rows, a list")
+        return cls(**values)
+
     def with_settings(self, settings: Iterable[str]) -> "RunConfig":
         """A copy with ``SECTION.KEY=VALUE`` settings applied together; values are JSON, or plain text."""
         sections: dict[str, dict[str, Any]] = {
-            name: getattr(self, name).model_dump() for name in ("task", "model", "training")
+            # What nobody set is left out: which sizes were given together decides whether they may differ.
+            name: getattr(self, name).model_dump(exclude_unset=True)
+            for name in ("task", "model", "training")
         }
         for setting in settings:
             name, equals, value = setting.partition("=")
@@ -135,20 +178,22 @@ class RunConfig(Config):
                 raise GrokinterpError(
                     f"--set {setting}: unknown section {section}; choose one of {', '.join(sections)}"
                 )
+            if section == "training":
+                _ = self.recipe  # That of an imported run is refused.
             sections[section][key] = parsed(value.strip())
         return type(self)(
             preset_name=self.preset_name,
             task=TaskConfig(**sections["task"]),
             model=ModelConfig(**sections["model"]),
-            training=TrainingConfig(**sections["training"]),
+            training=type(self.training)(**sections["training"]),
         )
 
 
 def parsed(value: str) -> Any:
     """The value of a setting: JSON, or plain text."""
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):  # Plain text, or a number or nesting that no setting could take.
+        return read_json(value, nan=True)
+    except ValueError:  # Plain text, or a number or nesting that no setting could take.
         return {"True": True, "False": False}.get(value, value)
 
 
@@ -191,7 +236,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "pizza-alpha0": _clock_or_pizza(0.0),
     "clock-alpha1": _clock_or_pizza(1.0),
     # The mainline in under a minute: a smaller modulus, half of the pairs and twice the weight decay. Seeds 0 to 3
-    # know their training pairs from step 125 on and 99 % of the others from a step between 500 and 800 on.
+    # know their training pairs from step 110 to 120 on and 99 % of the others from a step between 620 and 920 on.
     "quick": {
         "task": TaskConfig(p=59, train_fraction=0.5),
         "training": TrainingConfig(steps=2000, weight_decay=2.0, checkpoint_every=50),

@@ -12,6 +12,7 @@ from grokinterp.errors import GrokinterpError
 
 from ._files import refusals_explained
 from ._model_card import Findings, model_card
+from ._regular import require_inside
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -85,9 +86,9 @@ def push_run_folder(
     if address.revision is not None:
         raise GrokinterpError(f"{repo_id!r} names a revision; give user/repo, a push goes to its main branch")
     card = model_card(run, repo_id, report)
-    with refusals_explained(run.path, "read"):
-        present = sorted(str(file.relative_to(run.path).as_posix()) for file in run.path.rglob("*") if file.is_file())
-    files = [name for name in present if _is_run_file(name)]
+    files = _run_files(run.path)
+    for name in files:
+        run.folder.require_unchanged(name)
     with _refusals_explained(str(address), "push to", endpoint):
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
@@ -106,6 +107,15 @@ def push_run_folder(
             commit_message=f"Run up to step {run.last_step:,}, from grokinterp",
         )
     return str(commit.repo_url)
+
+
+def _run_files(folder: Path) -> list[str]:
+    """What is sent of a run folder: no file that a symbolic link brings in from elsewhere."""
+    with refusals_explained(folder, "read"):
+        found = sorted(file for pattern in RUN_FILES for file in folder.glob(pattern) if file.is_file())
+        for file in found:
+            require_inside(file, folder)
+    return [file.relative_to(folder).as_posix() for file in found]
 
 
 def _is_run_file(name: str) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import ModelConfig, hooked_network, weight_shapes
+from grokinterp.models import ModelConfig, hooked_network, misfit, weight_shapes
 from grokinterp.tasks import Task
 
 from ._config import Environment, RunConfig
@@ -39,13 +39,17 @@ class Run:
     split_hash: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def folder(self) -> RunFolder:
         return RunFolder(self.path)
 
     @property
     def steps(self) -> list[int]:
         return self.folder.steps()
+
+    def known_step(self, step: int) -> int | None:
+        """`step`, by which a checkpoint is kept; None for an imported one whose files do not say which step it is."""
+        return None if self.config.training.steps is None else step
 
     @cached_property
     def task(self) -> Task:
@@ -63,9 +67,11 @@ class Run:
         return pd.DataFrame(self.folder.read_metrics())
 
     def weights(self, step: int) -> Tensors:
-        """The weights of a checkpoint, checked against the configuration's names and shapes."""
-        weights = self.folder.read_checkpoint(step)
-        return checked_weights(weights, self.config.model, self.task, self.folder.checkpoint_path(step))
+        """The weights of a checkpoint, of the configuration's names and shapes, and as they were written."""
+        path = self.folder.checkpoint_path(step)
+        return self.folder.read_checkpoint(
+            step, lambda weights: checked_weights(weights, self.config.model, self.task, path)
+        )
 
     def model(self, step: int) -> "HookedTransformer":
         """The network at `step` as a `transformer_lens.HookedTransformer`."""
@@ -145,32 +151,45 @@ def load_run(path: str | Path, *, token: str | None = None, endpoint: str | None
     missing = [name for name in ("config", "environment") if name not in record]
     if missing:
         raise GrokinterpError(f"{folder.record_path} has no {missing[0]!r}; restore it from a copy")
-    for name in ("config", "environment", "split", "provenance"):
+    for name in ("config", "environment", "split", "provenance", "checksums"):
         if not isinstance(record.get(name, {}), dict):
             raise GrokinterpError(f"{folder.record_path}: {name!r} needs keys with values; restore it from a copy")
     try:
-        config, environment = RunConfig(**record["config"]), Environment(**record["environment"])
+        config, environment = RunConfig.stored(record["config"]), Environment(**record["environment"])
     except (GrokinterpError, TypeError) as error:
         raise GrokinterpError(f"{folder.record_path}: {error}") from None
     split_hash = record.get("split", {}).get("hash")
-    return Run(folder.path, config, environment, split_hash, record.get("provenance", {}))
+    if not (split_hash is None or isinstance(split_hash, str)):
+        raise GrokinterpError(f"{folder.record_path}: split.hash needs a text; restore it from a copy")
+    return Run(folder.path, config, environment, split_hash, _provenance(record.get("provenance", {}), folder))
+
+
+def _provenance(said: dict[str, Any], folder: RunFolder) -> dict[str, Any]:
+    """What an imported run was made of, as run.json says it, with what every reader of it needs."""
+    if not said:
+        return said
+    for name in ("source", "layout"):
+        if not isinstance(said.get(name, ""), str):
+            raise GrokinterpError(f"{folder.record_path}: provenance.{name} needs a text; restore it from a copy")
+    notes = said.get("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        raise GrokinterpError(f"{folder.record_path}: provenance.notes needs a list of texts; restore it from a copy")
+    return {"source": "unknown", "layout": "unknown", "notes": []} | said
 
 
 def checked_weights(
     weights: Tensors, config: ModelConfig, task: Task, path: Path, described_by: str = "run.json"
 ) -> Tensors:
     """`weights` in parameter order, if they are those that `config` describes; the error names the tensor."""
-    expected = weight_shapes(config, task)
-    missing, unknown = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
-    if missing or unknown:
+    wrong = misfit(weights, config, task)
+    if wrong:
         raise GrokinterpError(
-            f"{path} does not hold the weights {described_by} describes: missing {missing or 'none'}, "
-            f"unexpected {unknown or 'none'}; restore the file or {described_by} from a copy"
+            f"{path} does not hold the weights {described_by} describes: {wrong}; restore the file or {described_by} "
+            "from a copy"
         )
-    for name, shape in expected.items():
+    expected = weight_shapes(config, task)
+    for name in expected:
         tensor = weights[name]
-        if tuple(tensor.shape) != shape:
-            raise GrokinterpError(f"{path}: {name} has shape {tuple(tensor.shape)}, {described_by} needs {shape}")
         if tensor.dtype != torch.float32:
             raise GrokinterpError(f"{path}: {name} is {tensor.dtype}, a checkpoint needs torch.float32")
         if not torch.isfinite(tensor).all():

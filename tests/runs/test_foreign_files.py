@@ -1,6 +1,5 @@
 """Checkpoints of other people: what is read, what is refused and in which words, and that no code of theirs runs."""
 
-import argparse
 import dataclasses
 import functools
 import io
@@ -10,7 +9,6 @@ import re
 import struct
 import subprocess
 import sys
-import threading
 import types
 import zipfile
 from collections import OrderedDict
@@ -159,11 +157,15 @@ def test_cuda_storages_load_on_the_cpu(file: Path) -> None:
 
 def test_shared_lists_are_shared_and_small(file: Path) -> None:
     value: list[Any] = [1]
-    for _ in range(60):
+    for _ in range(15):
         value = [value, value]
     torch.save(value, file)
     read = read_foreign(file)
     assert read[0] is read[1]
+    for _ in range(60):
+        value = [value, value]
+    torch.save(value, file)
+    refused(lambda: read_foreign(file), "holds more than 5,000,000 entries; save the state_dict")
 
 
 # The file of TransformerLens' Grokking demo
@@ -241,9 +243,9 @@ def test_a_config_with_slots_or_nothing(file: Path) -> None:
     assert read_foreign(file) == ({}, {"a": 1})
 
 
-def test_a_config_with_a_state_that_is_none(file: Path) -> None:
+def test_a_state_that_is_no_dictionary_is_kept_under_that_name(file: Path) -> None:
     archive(file, b"\x80\x02ctransformer_lens.a\nFooConfig\n)\x81K\x05b.")
-    refused(lambda: read_foreign(file), "the content is a configuration whose state is a number; only tensors")
+    assert read_foreign(file) == {"state": 5}
 
 
 def test_a_config_is_never_called(file: Path, proof: Path) -> None:
@@ -273,10 +275,10 @@ def test_a_config_instance_cannot_be_called(file: Path) -> None:
     refused(lambda: read_foreign(file), r"truncated, corrupt or no torch.save file \(.*unrecognized function")
 
 
-def test_too_many_config_classes(file: Path) -> None:
-    made = b"".join(b"ctransformer_lens.a\nC%dConfig\n)R" % number for number in range(20))
+def test_too_many_classes(file: Path) -> None:
+    made = b"".join(b"csomebody.a\nClass%d\n)R" % number for number in range(101))
     archive(file, b"\x80\x02(" + made + b"t.")
-    refused(lambda: read_foreign(file), "objects of more than 8 configuration classes; save the state_dict")
+    refused(lambda: read_foreign(file), r"objects of more than 100 classes; save the state_dict\(\) alone")
 
 
 # Hostile pickles
@@ -291,16 +293,12 @@ def test_too_many_config_classes(file: Path) -> None:
         (lambda proof: Calls(exec, f"open({str(proof)!r}, 'w')"), "exec"),
         (lambda proof: Calls(open, str(proof), "w"), r"(_?io\.)?open"),
         (lambda proof: Calls(getattr, proof, "touch"), "getattr|pathlib"),
-        (lambda proof: Calls(functools.partial, open, str(proof), "w"), r"functools\.partial"),
+        (lambda proof: Calls(functools.partial, open, str(proof), "w"), r"(_?io\.)?open"),
         (lambda proof: Calls(subprocess.Popen, ["touch", str(proof)]), r"(subprocess|commands)\.Popen"),
         (lambda proof: Calls(torch.load, str(proof)), r"torch\.serialization\.load"),
         (lambda proof: Calls(torch.save, {}, str(proof)), r"torch\.serialization\.save"),
         (lambda _: Calls(torch.storage._load_from_bytes, b"\x80"), r"torch\.storage\._load_from_bytes"),
         (lambda _: Calls(torch.jit.load, "x"), r"torch\.jit\._serialization\.load"),
-        (lambda _: argparse.Namespace(lr=1), r"argparse\.Namespace"),
-        (lambda _: Dataclass(3), r"test_foreign_files\.Dataclass"),
-        (lambda _: threading.Event, r"threading\.Event"),
-        (lambda _: np.random.default_rng(0), r"numpy\.random\._pickle\.__(generator_ctor|bit_generator_ctor)"),
     ],
 )  # fmt: skip
 def test_other_calls_and_classes_are_refused_by_name(
@@ -340,7 +338,7 @@ def test_what_others_allowed_is_not_allowed_here_and_stays_allowed_there(file: P
     try:
         refused(lambda: read_foreign(file), "calls or holds an object of")
         torch.save(Dataclass(3), file)
-        refused(lambda: read_foreign(file), r"calls or holds an object of \S*Dataclass;")
+        assert read_foreign(file) == {"width": 3}
         torch.save(np.ones(2), file)
         assert read_foreign(file).tolist() == [1, 1]
         assert set(torch.serialization.get_safe_globals()) == before
@@ -350,8 +348,8 @@ def test_what_others_allowed_is_not_allowed_here_and_stays_allowed_there(file: P
 
 
 def test_a_name_with_escape_codes_is_made_printable(file: Path) -> None:
-    archive(file, b"\x80\x02cevil\x1b[31m\rmodule\n" + b"x" * 500 + b"\n)R.")
-    refused(lambda: read_foreign(file), r"object of evil\?\[31m\?module\.x{100,150}…;")
+    archive(file, b"\x80\x02cos.evil\x1b[31m\rmodule\n" + b"x" * 500 + b"\n)R.")
+    refused(lambda: read_foreign(file), r"object of os\.evil\?\[31m\?module\.x{100,150}…;")
 
 
 @pytest.mark.parametrize(
@@ -384,7 +382,7 @@ def test_hostile_arguments_and_instructions(file: Path, pickled: bytes) -> None:
 @pytest.mark.parametrize("numel", [1000, 2**30])
 def test_memory_that_the_file_does_not_fill_is_not_shown(file: Path, numel: int) -> None:
     archive(file, b"\x80\x02ctorch\nFloatTensor\nJ" + struct.pack("<i", numel) + b"\x85R.")
-    refused(lambda: read_foreign(file), rf"the content of shape \({numel},\) is larger than what the file holds")
+    refused(lambda: read_foreign(file), r"\(it calls torch\.FloatTensor, which makes a tensor of no stored numbers\)")
 
 
 def test_attributes_hung_on_a_tensor_are_dropped(file: Path) -> None:
@@ -407,9 +405,7 @@ def test_attributes_hung_on_a_tensor_are_dropped(file: Path) -> None:
         (np.array(["2020"], dtype="datetime64[D]"), r"'x' is a NumPy array of type 'M8'"),
         (np.dtype("f8"), r"'x' is an object of grokinterp\.\S+NumpyType"),
         (torch.ones(2).untyped_storage(), r"'x' is an object of torch\.storage\.TypedStorage"),
-        (torch.nn.ReLU, r"calls or holds an object of torch\.nn\.modules\.activation\.ReLU"),
         ({torch.float32: 1}, r"'x/…' is named by an object \(dtype\)"),
-        ({(torch.Size([1]), (frozenset, 1)): 1}, "calls or holds an object of"),
     ],
 )
 def test_values_that_are_not_plain_are_refused_by_name(file: Path, value: Any, what: str) -> None:
@@ -556,7 +552,7 @@ def test_paths_that_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def forbid(*_: Any, **__: Any) -> io.BytesIO:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", forbid)
+    monkeypatch.setattr(os, "open", forbid)
     refused(lambda: read_foreign(tmp_path / "secret"), "cannot read .*secret: permission denied; check the path and")
 
 

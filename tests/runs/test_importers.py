@@ -102,7 +102,7 @@ def test_a_wrong_seed_is_said_to_be_wrong_and_an_unknown_split_leaves_losses_nul
     assert final["train_loss"] is final["test_loss"] is final["test_accuracy"] is None
     assert final["all_loss"] > 0 and final["excluded_loss"] > 0
     assert report.finding[0].startswith("This network answers ")
-    assert "Which pairs it was trained on is not known." in report.finding
+    assert "Which pairs it was trained on is unknown." in report.finding[0]
     with pytest.raises(
         GrokinterpError, match=r"split_scheme = 'unknown': a network is trained on pairs that are known"
     ):
@@ -165,7 +165,10 @@ def test_the_demos_file_needs_no_class_of_transformer_lens(tmp_path, monkeypatch
         torch.save(content, tmp_path / "grokking_demo.pth")
     run = import_run(tmp_path / "grokking_demo.pth", tmp_path / "run")
     assert run.provenance["layout"] == "transformer-lens-demo"
-    assert run.provenance["notes"] == ["The split is the demo's, torch.randperm at seed 598."]
+    assert run.provenance["notes"][:2] == [
+        "The split is the demo's, torch.randperm at seed 598.",
+        "Read from its configuration: act_fn, attention_dir.",
+    ]
     assert run.task.split.hash == Task(task).split.hash
     assert (run.steps, run.config.model.outputs, run.config.model.biases) == ([100, 200], "answers", "none")
     same(run, 100, states[0])
@@ -183,7 +186,12 @@ def test_a_plain_state_dict_needs_its_task_named(tmp_path, suffix):
         import_run(path, tmp_path / "run")
     run = import_run(path, tmp_path / "run", settings=["task.operation=subtract"])
     assert (run.task.name, run.provenance["layout"]) == ("(a − b) mod 7", "transformer-lens")
-    assert run.provenance["notes"] == ["The split is unknown."]
+    first, assumed, last = run.provenance["notes"]
+    assert (first, last) == ("The split is unknown.", "The step is unknown: the file states none.")
+    assert assumed.startswith(
+        "Assumed, since neither the file nor a setting says so: that the network reads [a, b, =] with token 7 as =, "
+        "task.p = 7, model.normalization = none, model.act_fn = relu, and TransformerLens' defaults in all else."
+    )
     same(run, 0, weights)
     told = import_run(path, tmp_path / "told", settings=["task.operation=subtract", "task.split_seed=4"])
     assert told.provenance["notes"][0].startswith("The split is as asked; a state dict has no losses")
@@ -200,8 +208,10 @@ def test_a_folder_of_many_checkpoints_takes_its_steps_from_the_names(tmp_path):
     assert run.steps == [5, 40, 300]
     for step, weights in states.items():
         same(run, step, weights)
-    torch.save(states[5], folder / "again5.pt")
-    with pytest.raises(GrokinterpError, match=r"holds two files of step 5 by their names; import one series at a time"):
+    torch.save(states[40], folder / "ckpt_5.pt")
+    with pytest.raises(
+        GrokinterpError, match=r"holds two files of step 5, ckpt_5\.pt and model_epoch5\.pt; import one series at"
+    ):
         import_run(folder, tmp_path / "twice", settings=["task.operation=add"])
 
 
@@ -237,12 +247,12 @@ def test_what_does_not_fit_is_named(tmp_path):
         "more": (stored | {"ln.w": torch.ones(3)}, r"and holds others, \['ln\.w'\]: needs 11 tensors of this layout"),
         "shape": (
             stored | {"unembed.W_U": torch.ones(8, 9)},
-            r"unembed\.W_U has shape \(8, 9\), a network of \(a \+ b\) mod 7 needs \(8, 8\)",
+            r"a network of \(a \+ b\) mod 7 describes: unembed\.W_U has shape \(8, 9\), needs \(8, 8\)",
         ),
         "nan": (stored | {"unembed.W_U": torch.full((8, 8), torch.nan)}, r"unembed\.W_U"),
         "kind": (
             {"a": 1, "b": [2]},
-            r"is of no layout known: it holds a dictionary with a, b; looked for a dictionary with",
+            r"is of no layout known: it holds a dictionary with a, b; it lacks the weights, which every layout",
         ),
         "list": ([1, 2], r"is of no layout known: it holds a list of 2; looked for"),
     }
@@ -262,7 +272,7 @@ def test_what_does_not_fit_is_named(tmp_path):
         import_run(tmp_path / "fine.pth", tmp_path / "run")
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        GrokinterpError, match=r"empty holds no file that ends in \.pt, \.pth, \.safetensors; looked for"
+        GrokinterpError, match=r"empty holds no file that ends in \.pt, \.pth, \.safetensors, \.ckpt, \.bin: it is e"
     ):
         import_run(tmp_path / "empty", tmp_path / "run2")
     loop = tmp_path / "loop"
@@ -421,6 +431,6 @@ def test_a_series_of_nandas_files_has_the_split_of_its_last(tmp_path):
         content = {"model": neel(weights), "train_loss": of_train, "test_loss": of_test, "epoch": step}
         torch.save(content, folder / f"{step}.pth")
     run = import_run(folder, tmp_path / "run")
-    assert (run.steps, run.config.task.split_seed) == ([100, 200], 2)
+    assert (run.steps, run.config.task.split_seed) == ([101, 201], 2)
     torch.save(content | {"train_loss": 9.0}, folder / "200.pth")
     assert not import_run(folder, tmp_path / "unknown").task.split_is_known

@@ -87,7 +87,7 @@ def test_a_file_without_an_epoch_has_as_many_steps_as_losses(tmp_path, last):
         ({"epoch": 2.5}, r"epoch = 2\.5: a whole number ≥ 0 is needed"),
         ({"config": [1]}, r"config is a list of 1; a dictionary of settings is needed"),
         ({"config": {"fn_name": ["add"]}}, r"fn_name = \['add'\]: only add, subtract, x2xyy2 are known"),
-        ({"config": {"act_type": "SiLU"}}, r"one\.pth: model\.act_fn = 'silu': needs one of 'relu'"),
+        ({"config": {"act_type": "Swish"}}, r"one\.pth: model\.act_fn = 'swish': needs one of 'relu'"),
         ({"train_data": "pairs"}, r"train_data is text; a list of pairs of whole numbers is needed"),
         ({"train_data": [(1, 11, 11)]}, r"train_data holds numbers outside 0 … 10, the inputs of the network"),
         ({"state_dicts": "two", "epochs": 3}, None),
@@ -119,9 +119,11 @@ def test_a_trainers_folder_that_has_only_begun(tmp_path, last):
     run = import_run(folder, tmp_path / "run")
     assert (run.steps, run.task.split.train.tolist()) == ([0], [3, 14, 25, 36, 47])
     saved(folder / "final.pth", [1])
-    refused(folder, r"final\.pth holds a list of 1 without model; a folder of the released trainer is needed")
+    notes = import_run(folder, tmp_path / "run2").provenance["notes"]
+    assert notes[-1] == "Left out of the folder: final.pth (it holds no network of a layout known)."
 
 
+@pytest.mark.long
 def test_a_network_without_losses_shows_its_split_by_its_train_pairs(tmp_path, mainline):
     weights = mainline.weights(20_000)
     path = saved(tmp_path / "weights.pth", {"model": neel(weights)})
@@ -149,12 +151,16 @@ def neel_shapes(vocabulary: int, positions: int, outputs: int) -> dict[str, torc
     [
         (
             {"train_losses": [1.0] * 60, "model": neel_shapes(12, 18, 10)},
-            r"train_losses \(a list of 60\), model \(a transformer that reads 18 tokens and has 10 outputs\);",
+            r"with model \(a transformer that reads 18 tokens and has 10 outputs\), train_losses \(a list of 60\);",
         ),
-        (neel_shapes(12, 18, 10), r"it holds a transformer that reads 18 tokens and has 10 outputs; looked for"),
+        (
+            neel_shapes(12, 18, 10),
+            r"it holds a transformer that reads 18 tokens and has 10 outputs; it is nearest to nanda, which "
+            r"reads a, b and =, where this reads 18 tokens: import a network that reads two inputs",
+        ),
         (
             {"model": {"embed.W_E": torch.ones(2, 2), "attn_blocks.0.attn.W_K": torch.ones(4, 2, 2)}},
-            r"model \(a state dict of 2 tensors, 'embed\.W_E', 'attn_blocks\.0\.attn\.W_K'\); looked for",
+            r"model \(a state dict of 2 tensors, embed\.W_E \(2, 2\), attn_blocks\.0\.attn\.W_K \(4, 2, 2\)\);",
         ),
         (
             {"train": [1.0] * 50, "test": [1.0] * 50},
@@ -206,7 +212,7 @@ def test_the_demos_losses_and_epochs_are_read_however_they_were_kept(tmp_path, k
 def test_a_state_dict_under_any_one_name(tmp_path):
     _, _, weights = network(TaskConfig(p=7))
     path = saved(tmp_path / "named.pth", {"params": weights, "epoch": 12, "losses": [1.0]})
-    same(import_run(path, tmp_path / "run", settings=["task.operation=add"]), 0, weights)
+    same(import_run(path, tmp_path / "run", settings=["task.operation=add"]), 12, weights)
 
 
 # The Clock and the Pizza
@@ -257,7 +263,7 @@ def test_pizza_models_of_other_functions(tmp_path, function, name):
         ({"epoch": "x"}, r"config_abc\.json: epoch is text; a number is needed"),
         ({"C": 8}, r"%7' is of another modulus than C = 8; name the task"),
         ({"funcs": "lambda x: max(x)"}, r"'lambda x: max\(x\)' is not run to see what it is; name the task"),
-        ({"diff_vocab": 1}, r"embed\.W_E has shape \(7, 8\), a network of \(a \+ b\) mod 7 needs \(14, 8\)"),
+        ({"diff_vocab": 1}, r"embed\.W_E has shape \(7, 8\), needs \(14, 8\)"),
     ],
 )
 def test_settings_of_a_pizza_model_that_cannot_be_are_named(tmp_path, said, message):
@@ -314,7 +320,7 @@ def test_chughtais_seed_0_does_not_shuffle(tmp_path):
         ({"num_epochs": "x"}, r"cfg\.json: num_epochs is text; a number is needed"),
         ({"group": ["S"]}, r"cfg\.json: group = \['S'\]: needs one of CyclicGroup"),
         ({"model": "BilinearNet"}, r"cfg\.json: model = 'BilinearNet': needs 'Transformer' or 'OneLayerMLP'"),
-        ({"group_parameter": 4}, r"embed\.W_E has shape \(7, 128\), cfg\.json needs \(25, 128\)"),
+        ({"group_parameter": 4}, r"embed\.W_E has shape \(7, 128\), needs \(25, 128\)"),
         ({"frac_train": 2}, r"task\.train_fraction = 2: needs < 1"),
     ],
 )

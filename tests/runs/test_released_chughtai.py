@@ -57,7 +57,7 @@ def test_a_folder_becomes_a_snapshot_with_its_task_and_split(tmp_path):
             r"cfg\.json: group = 'MonsterGroup': needs one of CyclicGroup, Dihedral",
         ),
         ({"seed": None}, r"cfg\.json lacks 'seed'; restore it from a copy"),
-        ({"group_parameter": 4}, r"model\.pt: embed\.W_E has shape \(7, 128\), cfg\.json needs \(25, 128\)"),
+        ({"group_parameter": 4}, r"cfg\.json describes: embed\.W_E has shape \(7, 128\), needs \(25, 128\)"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path, changes, message):
@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_named(tmp_path, changes, message):
     ("name", "content", "message"),
     [
         ("cfg.json", None, r"holds no cfg\.json; name a folder that holds cfg\.json and model\.pt"),
-        ("cfg.json", b"{", r"cfg\.json is no JSON; restore it from a copy"),
+        ("cfg.json", b"{", r"cfg\.json is no JSON \(.+\); restore it from a copy"),
         ("cfg.json", b"[1]", r"cfg\.json: needs keys with values; restore it from a copy"),
         ("model.pt", None, r"holds no model\.pt; name a folder that holds cfg\.json and model\.pt"),
         (

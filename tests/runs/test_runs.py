@@ -199,7 +199,9 @@ def test_weights_that_do_not_fit_the_record_are_named(run):
             run.snapshot(40)
 
     W_E = weights["embed.W_E"]
-    refused({**weights, "embed.W_E": W_E[:-1]}, r"embed\.W_E has shape \(7, 16\), run\.json needs \(8, 16\)")
+    refused(
+        {**weights, "embed.W_E": W_E[:-1]}, r"run\.json describes: embed\.W_E has shape \(7, 16\), needs \(8, 16\);"
+    )
     refused({**weights, "embed.W_E": W_E.double()}, r"embed\.W_E is torch\.float64, a checkpoint needs torch\.float32")
     refused({**weights, "embed.W_E": W_E * float("nan")}, r"embed\.W_E holds NaN or infinity; use an earlier checkp")
     refused({**weights, "more": W_E.clone()}, r"missing none, unexpected \['more'\]")

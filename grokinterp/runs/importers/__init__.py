@@ -1,5 +1,5 @@
 """Other people's checkpoints, read as ordinary runs: a module per layout."""
 
 from ._chughtai import chughtai_snapshot as chughtai_snapshot
-from ._import import LAYOUTS as LAYOUTS
 from ._import import import_run as import_run
+from ._route import LAYOUTS as LAYOUTS

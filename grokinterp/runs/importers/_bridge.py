@@ -19,17 +19,17 @@ def is_bridge(state: Mapping[str, Any]) -> bool:
     return {"embed.weight", "unembed.weight", "blocks.0.attn.q.weight", "blocks.0.attn.o.weight"} <= names
 
 
-def in_layout_of_3(stored: Tensors, asked: Asked, path: Path) -> Tensors:
+def in_layout_of_3(stored: Tensors, asked: Asked, said: Mapping[str, Any], path: Path) -> Tensors:
     """The same weights under TransformerLens 3's names and in its shapes.
 
-    A matrix of all heads does not tell how many there are, so the user must.
+    A matrix of all heads does not tell how many there are, so the user must, or what the file `said` of itself.
     """
-    if "n_heads" not in asked.model:
+    heads, found = asked.model.get("n_heads", said.get("n_heads")), {}
+    if type(heads) is not int or heads < 1:
         raise GrokinterpError(
             f"{path} is a state dict of TransformerLens 4, which does not say how many heads there are; name them, "
             "such as --set model.n_heads=4 --set model.d_head=32"
         )
-    heads, found = asked.model["n_heads"], {}
     for stored_name, tensor in stored.items():
         name = stored_name.replace(_WRAPPED, "")
         ours = name_in_3(name)

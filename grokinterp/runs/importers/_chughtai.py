@@ -1,5 +1,7 @@
 """The released networks of Chughtai et al. 2023 (arXiv 2302.03025): folders with `cfg.json` and `model.pt`."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,26 +9,34 @@ import torch
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.models import ModelConfig
-from grokinterp.runs._config import TrainingConfig
 from grokinterp.runs._folder import Tensors
 from grokinterp.runs._run import checked_weights
 from grokinterp.runs._snapshot import Snapshot
 from grokinterp.tasks import Task
 
 from ._content import whole_number
+from ._contents import Contents
 from ._foreign import read_foreign, tensors_of
 from ._layout import Asked, Found, read_settings, require_tensors, with_zero_biases
+from ._stated import stated_training
 
 LAYOUT = "chughtai"
 _GROUPS = {"CyclicGroup": "Z", "DihedralGroup": "D", "SymmetricGroup": "S", "AlternatingGroup": "A"}
 _MLP = frozenset({"W_x", "W_y", "W", "W_U"})
 # Stored beside the weights: two names more for W_E, and the constants of attention.
 _NO_WEIGHTS = ("x_embed", "y_embed", "blocks.0.attn.mask", "blocks.0.attn.IGNORE")
-_FILES = ("cfg.json", "model.pt")
+_DATA, _QUANTITIES = ("train", "test", "all"), {"loss": "loss", "acc": "accuracy"}
 
 
-def reads_folder(path: Path) -> bool:
-    return all((path / name).is_file() for name in _FILES)
+def reads(said: Contents) -> bool:
+    """Whether a network has a `cfg.json` in its folder that names a group, as theirs do."""
+    beside = said.path.with_name("cfg.json")
+    return bool(said.state) and beside.is_file() and {"group", "frac_train"} <= read_settings(beside).keys()
+
+
+def read_file(said: Contents, asked: Asked) -> Found:
+    """The network at `said.path` with the settings in its folder."""
+    return replace(read_folder(said.path.parent, asked, said.path.name), said=said)
 
 
 def chughtai_snapshot(folder: str | Path) -> Snapshot:
@@ -43,9 +53,9 @@ def chughtai_snapshot(folder: str | Path) -> Snapshot:
     return Snapshot(step=step, task=Task(found.task), config=found.model, weights=weights)
 
 
-def read_folder(folder: Path, asked: Asked) -> Found:
+def read_folder(folder: Path, asked: Asked, model_name: str = "model.pt") -> Found:
     """The folder as a run of one checkpoint, the last."""
-    for name in _FILES:
+    for name in ("cfg.json", model_name):
         if not (folder / name).is_file():
             raise GrokinterpError(f"{folder} holds no {name}; name a folder that holds cfg.json and model.pt")
     settings = read_settings(folder / "cfg.json")
@@ -73,30 +83,40 @@ def read_folder(folder: Path, asked: Asked) -> Found:
     except KeyError as missing:
         raise GrokinterpError(f"{folder / 'cfg.json'} lacks {missing}; restore it from a copy") from None
     note = f"The split is torch.randperm at the seed of cfg.json, {task.split_seed}."
-    if task.split_seed == 0:
+    if task.split_seed == 0 and task.train_fraction is not None:
         # Their code reads seed 0 as no seed, and takes the pairs in their order.
         first = tuple(range(int(task.train_fraction * Task(task).n_pairs)))
-        task = task.model_copy(update={"split_scheme": "listed", "train_pairs": first})
+        task = task.with_train_pairs(first)
         note = (
             "The train pairs are the first ones, since the released code does not shuffle at seed 0, that of cfg.json."
         )
-    path = folder / "model.pt"
+    path = folder / model_name
     stored = tensors_of(read_foreign(path), path)
     if is_mlp:
-        model, weights = _mlp(stored, Task(task), path)
+        model, weights = _mlp(stored, Task(task), asked, path)
     else:
-        model = ModelConfig(**_sizes(stored), outputs="answers", biases="none")
+        model = asked.model_config(**_sizes(stored), outputs="answers", biases="none")
         kept = {name: tensor for name, tensor in stored.items() if name not in _NO_WEIGHTS}
         weights = checked_weights(kept, model, Task(task), path, described_by="cfg.json")
+    beside = folder / "summary_metrics.json"
+    summary = read_settings(beside) if beside.is_file() else {}
     steps = whole_number(settings, "num_epochs", folder / "cfg.json") or 0
     return Found(
         layout=LAYOUT,
         task=task,
         model=model,
-        training=TrainingConfig(steps=max(steps, 1), warmup_steps=0),
+        training=stated_training(steps, settings),
         checkpoints=lambda: iter([(steps, weights)]),
         notes=(note,),
+        stated=_stated(summary),
+        last=lambda: weights,
     )
+
+
+def _stated(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The losses and accuracies of `summary_metrics.json`."""
+    names = {f"{data}_{short}": f"{data}_{long}" for data in _DATA for short, long in _QUANTITIES.items()}
+    return {ours: float(summary[name]) for name, ours in names.items() if type(summary.get(name)) in (int, float)}
 
 
 def _sizes(stored: Tensors) -> dict[str, Any]:
@@ -108,7 +128,7 @@ def _sizes(stored: Tensors) -> dict[str, Any]:
     return {"n_heads": heads, "d_model": d_model, "d_head": d_head, "d_mlp": W_in.shape[1]}
 
 
-def _mlp(stored: Tensors, task: Task, path: Path) -> tuple[ModelConfig, Tensors]:
+def _mlp(stored: Tensors, task: Task, asked: Asked, path: Path) -> tuple[ModelConfig, Tensors]:
     """ReLU([W_x[a], W_y[b]] W) W_U, without biases."""
     require_tensors(stored.keys(), _MLP, path, "W_x, W_y, W and W_U of a OneLayerMLP; restore the file")
     W_x, W_y, W, W_U = (stored[name] for name in ("W_x", "W_y", "W", "W_U"))
@@ -117,7 +137,7 @@ def _mlp(stored: Tensors, task: Task, path: Path) -> tuple[ModelConfig, Tensors]
             f"{path}: W_x, W_y and W have shapes {tuple(W_x.shape)}, {tuple(W_y.shape)} and {tuple(W.shape)}; needs "
             "two equal matrices and a matrix"
         )
-    model = ModelConfig(
+    model = asked.model_config(
         architecture="mlp",
         mlp_inputs="concatenation",
         d_model=W_x.shape[1],

@@ -1,4 +1,4 @@
-"""What stands beside the weights in a file: numbers however they were kept, and the words that describe the rest."""
+"""What stands beside the weights in a file under a name that its layout has: numbers however they were kept."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +9,9 @@ import torch
 
 from grokinterp.errors import GrokinterpError
 
-from ._layout import is_state_dict
-from ._records import cut, kind_of, shown
+from ._records import kind_of
 
-_MOST_NAMES = 6
+MOST_NUMBERS = 5_000_000
 
 
 def numbers(said: Mapping[str, Any], name: str, path: Path) -> list[float]:
@@ -24,11 +23,20 @@ def numbers(said: Mapping[str, Any], name: str, path: Path) -> list[float]:
     value = said.get(name)
     if value is None:
         return []
-    entries = value.tolist() if isinstance(value, torch.Tensor | np.ndarray) else value
+    entries = _listed(value, name, path)
     found = [_number(entry) for entry in entries] if isinstance(entries, list | tuple) else [None]
     if None in found:
         raise GrokinterpError(f"{path}: {name} is {kind_of(value)}; a list of numbers is needed: save it again as one")
     return [entry for entry in found if entry is not None]
+
+
+def _listed(value: Any, name: str, path: Path) -> Any:
+    """An array as a list, which takes ten times its memory."""
+    if not isinstance(value, torch.Tensor | np.ndarray):
+        return value
+    if np.prod(value.shape, dtype=float) > MOST_NUMBERS:
+        raise GrokinterpError(f"{path}: {name} is {kind_of(value)}; at most {MOST_NUMBERS:,} numbers are read")
+    return value.tolist()
 
 
 def number(said: Mapping[str, Any], name: str, path: Path) -> float | None:
@@ -71,7 +79,7 @@ def indices(content: Mapping[str, Any], name: str, path: Path) -> tuple[int, ...
 def pairs(content: Mapping[str, Any], name: str, path: Path) -> list[tuple[int, int]]:
     """The first two of each row under `name`: the released trainer keeps (a, b, p)."""
     value = content.get(name)
-    rows = value.tolist() if isinstance(value, torch.Tensor | np.ndarray) else value
+    rows = _listed(value, name, path)
     if rows is None:
         return []
     whole = isinstance(rows, list | tuple) and all(
@@ -82,39 +90,8 @@ def pairs(content: Mapping[str, Any], name: str, path: Path) -> list[tuple[int, 
     return [(row[0], row[1]) for row in rows]
 
 
-def described(content: Any) -> str:
-    """What a file of no known layout holds, in one line."""
-    if is_state_dict(content):
-        return _network(content)
-    if isinstance(content, Mapping):
-        names = [f"{cut(str(name))}{_detail(value)}" for name, value in content.items()]
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        return f"a dictionary with {', '.join(names[:_MOST_NAMES])}{more}" if names else "an empty dictionary"
-    if isinstance(content, list | tuple) and 0 < len(content) <= _MOST_NAMES:
-        of_lists = all(isinstance(entry, list | tuple | Mapping) for entry in content)
-        inside = f" ({', '.join(kind_of(entry) for entry in content)})" if of_lists else ""
-        return f"{kind_of(content)}{inside}"
-    return kind_of(content)
-
-
-def _detail(value: Any) -> str:
-    if is_state_dict(value):
-        return f" ({_network(value)})"
-    long = isinstance(value, list | tuple | torch.Tensor | np.ndarray) and np.size(value) > _MOST_NAMES
-    return f" ({kind_of(value)})" if long else ""
-
-
-def _network(state: Mapping[str, torch.Tensor]) -> str:
-    """A state dict by what the network reads and gives, where it says that."""
-    positions, outputs = (state.get(name) for name in ("pos_embed.W_pos", "unembed.W_U"))
-    if positions is None or outputs is None or positions.ndim != 2 or outputs.ndim != 2:
-        names = ", ".join(shown(name) for name in list(state)[:_MOST_NAMES])
-        return f"a state dict of {len(state)} tensors, {names}{' …' if len(state) > _MOST_NAMES else ''}"
-    return f"a transformer that reads {len(positions)} tokens and has {outputs.shape[1]} outputs"
-
-
 def _number(value: Any) -> float | None:
-    if isinstance(value, torch.Tensor | np.ndarray | np.generic):
+    if isinstance(value, torch.Tensor | np.ndarray | np.generic) and np.prod(value.shape, dtype=float) == 1:
         value = value.tolist()  # A number where the tensor has no axes, a list otherwise.
     while isinstance(value, list) and len(value) == 1:
         value = value[0]

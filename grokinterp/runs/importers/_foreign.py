@@ -3,9 +3,9 @@
 A checkpoint written by `torch.save` is a pickle, and a pickle is a program. Everything here goes through
 `torch.load(weights_only=True)`, whose unpickler calls nothing but the functions on a list, and that list is replaced by
 our own for the time of the call. What it must build beyond tensors becomes a *record* (`_records`): an object that
-keeps what the pickle hands over and does nothing with it. Three things become records: NumPy's arrays, its scalars
-(NumPy's own `dtype.__setstate__` is not made for hostile states), and the instance of `HookedTransformerConfig` in the
-files of TransformerLens' Grokking demo. Afterwards `Plain` turns records into plain values, checking each.
+keeps what the pickle hands over and does nothing with it. Records stand for NumPy's arrays and scalars (NumPy's own
+`dtype.__setstate__` is not made for hostile states), and for every class or function the file names that torch does not
+build itself: none is imported, called or built. Afterwards `Plain` turns records into plain values, checking each.
 """
 
 import re
@@ -14,6 +14,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,17 +24,34 @@ from safetensors.torch import load as load_safetensors
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs._files import refusals_explained
+from grokinterp.runs._regular import open_regular
 
-from ._records import NUMPY_RECORDS, Allowed, ConfigRecord, Plain, cut, kind_of, refuse_unusual, shown
+from ._pickled import followed
+from ._pickled_names import acts
+from ._records import (
+    KNOWN_RECORDS,
+    Allowed,
+    ForeignRecord,
+    ListRecord,
+    MappingRecord,
+    Plain,
+    cut,
+    kind_of,
+    record_for,
+    refuse_unusual,
+    shown,
+)
 
 _LARGEST = 4 * 2**30  # bytes; networks that grok take megabytes
 _LARGEST_RATIO = 200
 _LARGEST_SAFETENSORS_HEADER = 100_000_000  # the limit of the format
-_MOST_CONFIG_CLASSES = 8
+_MOST_CLASSES = 100
+# Classes whose instances turn out to be dictionaries or lists while the file is read; each costs another reading.
+_MOST_CONTAINERS = 8
 
 _REFUSED_GLOBAL = re.compile(r"GLOBAL (.+?) (?:was not an allowed global|whose module)", re.DOTALL)
 _UNIMPORTED_GLOBALS = re.compile(r"(``.+?``) must be imported")
-_CONFIG_CLASS = re.compile(r"(?:transformer_lens|easy_transformer)\.[\w.]*Config|[\w.]+\.HookedTransformerConfig")
+_TAKES_ITEMS = re.compile(r"Can only (SETITEM|append|extend).*but got <class '[\w.]*\brecord_(\d+)'>")
 
 
 _list_of_globals = threading.Lock()
@@ -43,7 +61,7 @@ def read_foreign(path: Path) -> Any:
     """The content of a safetensors or `torch.save` file: plain containers, tensors on the CPU, NumPy arrays.
 
     Ordered dictionaries become `dict`, sizes tuples, sets lists, NumPy scalars Python numbers, dtypes and devices
-    strings, TransformerLens' configuration objects dictionaries of their fields. Tensors are detached.
+    strings, objects of any class dictionaries of their fields. Tensors are detached.
 
     Raises
     ------
@@ -56,7 +74,7 @@ def read_foreign(path: Path) -> Any:
         if not path.is_file() and path.exists():
             raise GrokinterpError(f"{path} is not a regular file; give a checkpoint file")
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _read_open(file, size, path)
 
 
@@ -104,9 +122,10 @@ def _read_open(file: BinaryIO, size: int, path: Path) -> Any:
             raise _damaged(path, error) from None
         return Plain(path, size).convert(tensors, "")
     if start.startswith(b"PK"):
-        return _read_torch(file, path, *_checked_archive(file, size, path))
+        return _read_torch(*_our_archive(file, size, path), path, size)
     if start.startswith(b"\x80"):
-        return _read_torch(file, path, start[1:2], size)
+        _require_protocol(start[1:2], path)
+        return _read_torch(*_our_pickles(file, path), path, size)
     if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
         raise GrokinterpError(f"{path} is a web page, not a checkpoint; download the raw file")
     raise GrokinterpError(f"{path} is neither a torch.save file nor safetensors; give a file of one of these kinds")
@@ -116,67 +135,122 @@ def _is_safetensors(start: bytes) -> bool:
     return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= _LARGEST_SAFETENSORS_HEADER
 
 
-def _checked_archive(file: BinaryIO, size: int, path: Path) -> tuple[bytes, int]:
-    """Refuse a zip file by its table of contents; the protocol of its pickle and how much it unpacks to."""
+def _our_archive(file: BinaryIO, size: int, path: Path) -> tuple[BytesIO, list[str]]:
+    """An archive of our own with the entries of a zip file, and the names in its pickle: torch reads what was checked.
+
+    Two readers can read one archive differently: by its table of contents or by the headers of its entries, the first
+    or the last of two of one name, from its start or from where its entries begin.
+    """
+    ours = BytesIO()
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(file) as archive, zipfile.ZipFile(ours, "w") as out:
             entries = archive.infolist()
-            unpacked = sum(entry.file_size for entry in entries)
-            largest = max((entry.file_size for entry in entries), default=0)
-            if unpacked > _LARGEST or largest > _LARGEST_RATIO * size:
-                raise GrokinterpError(
-                    f"{path} has {size:,} bytes and would unpack to {unpacked:,}; at most {_LARGEST:,} and "
-                    f"{_LARGEST_RATIO} times the file for one entry are read: save it again with torch.save"
-                )
-            names = {name.rpartition("/")[2]: name for name in archive.namelist()}
-            if "constants.pkl" in names:
-                raise GrokinterpError(
-                    f"{path} is a TorchScript archive, which is a program; save its state_dict() with torch.save"
-                )
-            if "data.pkl" not in names:
-                raise GrokinterpError(
-                    f"{path} is a zip archive without data.pkl, so torch.save did not write it; "
-                    "give a torch.save file or safetensors"
-                )
-            with archive.open(names["data.pkl"]) as pickled:
-                protocol = pickled.read(2)[1:]
+            _check_entries(entries, size, path)
+            (pickle,) = [entry for entry in entries if entry.filename.rpartition("/")[2] == "data.pkl"]
+            instructions = archive.read(pickle)
+            _require_protocol(instructions[1:2], path)
+            pickled = followed(instructions, size=size)
+            folder = pickle.filename.removesuffix("data.pkl")
+            for entry in entries:
+                if entry.filename.startswith(folder):
+                    content = pickled.content if entry is pickle else archive.read(entry)
+                    out.writestr(f"archive/{entry.filename.removeprefix(folder)}", content)
     except GrokinterpError:
         raise
     except Exception as error:
         # A table of contents can be wrong in more ways than BadZipFile: struct.error, ValueError, zlib.error …
         raise _damaged(path, error) from None
-    file.seek(0)
-    return protocol, unpacked
+    return ours, pickled.names
 
 
-def _read_torch(file: BinaryIO, path: Path, protocol: bytes, unpacked: int) -> Any:
+def _our_pickles(file: BinaryIO, path: Path) -> tuple[BytesIO, list[str]]:
+    """The same of a file of torch.save before version 1.6, which is pickles and then the numbers."""
+    try:
+        pickled = followed(file.read(), several=True)
+    except ValueError as error:
+        raise _damaged(path, error) from None
+    return BytesIO(pickled.content), pickled.names
+
+
+def _require_protocol(protocol: bytes, path: Path) -> None:
     if protocol not in (b"\x02", b""):
         raise GrokinterpError(
             f"{path} is pickled with protocol {protocol[0]}; protocol 2 is read: save it again with torch.save and "
             "without pickle_protocol"
         )
-    records = list(NUMPY_RECORDS)
-    for _ in range(_MOST_CONFIG_CLASSES + 1):
+
+
+def _check_entries(entries: list[zipfile.ZipInfo], size: int, path: Path) -> None:
+    unpacked = sum(entry.file_size for entry in entries)
+    largest = max((entry.file_size for entry in entries), default=0)
+    if unpacked > _LARGEST or largest > _LARGEST_RATIO * size:
+        raise GrokinterpError(
+            f"{path} has {size:,} bytes and would unpack to {unpacked:,}; at most {_LARGEST:,} and "
+            f"{_LARGEST_RATIO} times the file for one entry are read: save it again with torch.save"
+        )
+    names = [entry.filename for entry in entries]
+    ends = [name.rpartition("/")[2] for name in names]
+    if "constants.pkl" in ends:
+        raise GrokinterpError(
+            f"{path} is a TorchScript archive, which is a program; save its state_dict() with torch.save"
+        )
+    if "data.pkl" not in ends:
+        raise GrokinterpError(
+            f"{path} is a zip archive without data.pkl, so torch.save did not write it; "
+            "give a torch.save file or safetensors"
+        )
+    if len(set(names)) < len(names) or ends.count("data.pkl") > 1:
+        raise GrokinterpError(
+            f"{path} is a zip archive with two entries of one name, which torch.save never writes; save it again"
+        )
+    packed = [entry.filename for entry in entries if entry.compress_type != zipfile.ZIP_STORED]
+    if packed:
+        raise GrokinterpError(
+            f"{path} is a zip archive with compressed entries, which torch.save never writes; save it again"
+        )
+
+
+def _read_torch(file: BytesIO, names: list[str], path: Path, size: int) -> Any:
+    bases: dict[str, type[ForeignRecord]] = dict.fromkeys(_foreign_names(names, path), ForeignRecord)
+    for _ in range(_MOST_CONTAINERS + 1):
+        records = [(record_for(name, number, base), name) for number, (name, base) in enumerate(bases.items())]
         file.seek(0)
         try:
-            with _allowed(records), warnings.catch_warnings():
+            with _allowed([*records, *KNOWN_RECORDS]), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 content = torch.load(file, map_location="cpu", weights_only=True, mmap=False)
         except Exception as error:
             # What a damaged or hostile pickle makes the unpickler raise is not bounded: IndexError, TypeError …
-            name = _refused_global(error)
-            if name is None:
+            if (name := _refused_global(error)) is not None:
+                raise _runs_code(path, name) from None
+            container = _TAKES_ITEMS.search(str(error))
+            if container is None:
                 raise _damaged(path, error) from None
-            if not _CONFIG_CLASS.fullmatch(name):
-                raise GrokinterpError(
-                    f"{path} calls or holds an object of {cut(name)}; only tensors, numbers, text and their "
-                    "containers are read, because a pickle can run code: save the state_dict() alone"
-                ) from None
-            records.append((ConfigRecord, name))
+            wanted: type[Any] = MappingRecord if container[1] == "SETITEM" else ListRecord
+            bases[records[int(container[2])][1]] = wanted
         else:
-            return Plain(path, unpacked).convert(content, "")
+            return Plain(path, size).convert(content, "")
     raise GrokinterpError(
-        f"{path} holds objects of more than {_MOST_CONFIG_CLASSES} configuration classes; save the state_dict() alone"
+        f"{path} holds containers of more than {_MOST_CONTAINERS} classes of its own; save the state_dict() alone"
+    )
+
+
+def _foreign_names(names: list[str], path: Path) -> list[str]:
+    """The names that become records; a file with one that acts when called is refused, although none would be."""
+    for name in names:
+        if acts(name):
+            raise _runs_code(path, name)
+    known = {allowed[1] for allowed in KNOWN_RECORDS if isinstance(allowed, tuple)}
+    foreign = [name for name in names if name not in known]
+    if len(foreign) > _MOST_CLASSES:
+        raise GrokinterpError(f"{path} holds objects of more than {_MOST_CLASSES} classes; save the state_dict() alone")
+    return foreign
+
+
+def _runs_code(path: Path, name: str) -> GrokinterpError:
+    return GrokinterpError(
+        f"{path} calls or holds an object of {cut(name.removeprefix('builtins.'))}; only tensors, numbers, text and "
+        "their containers are read, because a pickle can run code: save the state_dict() alone"
     )
 
 

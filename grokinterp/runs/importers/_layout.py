@@ -1,20 +1,23 @@
 """What an importer makes of other people's files: an ordinary run, before it is written."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.guard import read_json
 from grokinterp.models import ModelConfig, weight_shapes
-from grokinterp.runs._config import TrainingConfig
-from grokinterp.runs._files import read_whole
 from grokinterp.runs._folder import Tensors
+from grokinterp.runs._regular import MOST_OF_RECORD, read_regular
 from grokinterp.runs._run import checked_weights
+from grokinterp.runs._stated import StatedTraining
 from grokinterp.tasks import Task, TaskConfig
+
+if TYPE_CHECKING:
+    from ._contents import Contents
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Asked:
         return TaskConfig(**{**said, **self.task})
 
     def model_config(self, **said: Any) -> ModelConfig:
-        return ModelConfig(**{**said, **self.model})
+        """The model likewise; how its weights were first drawn is unknown unless one of the two says it."""
+        return ModelConfig(**{"initialisation": None, "seed": None, **said, **self.model})
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +47,46 @@ class Found:
     - `checkpoints`: yields (step, weights) in TransformerLens 3's names and shapes, one at a time.
     - `metrics`: a row per step that the file has losses of.
     - `notes`: what a reader of the report should know of the import, such as how the split was recognised.
+    - `said`: what the file says (of a folder, its last file), stated losses and the optimizer's settings among it.
+    - `assumed`: settings that neither the file nor the user states, such as `model.normalization`.
+    - `step_is_known`: false where nobody states the step of its one checkpoint, which is then kept as 0.
+    - `stated`: losses and accuracies that the file gives its last checkpoint, where `said` does not have them.
+    - `settled`: names of settings, such as `task.operation`, that the file's own words leave no question about.
+    - `last`: the weights of the last checkpoint, where they can be had without reading all the others.
     """
 
     layout: str
     task: TaskConfig
     model: ModelConfig
-    training: TrainingConfig
+    training: StatedTraining
     checkpoints: Callable[[], Iterator[tuple[int, Tensors]]]
     metrics: list[dict[str, int | float]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    said: "Contents | None" = None
+    step_is_known: bool = True
+    assumed: tuple[str, ...] = ()
+    stated: Mapping[str, float] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+    last: Callable[[], Tensors] | None = None
+
+
+# What settles a setting in a file's own words, by the names of TransformerLens and other trainers.
+_SETTLES = {
+    "act_fn": "model.act_fn", "act_type": "model.act_fn", "activation": "model.act_fn",
+    "normalization_type": "model.normalization", "normalization": "model.normalization",
+    "attention_dir": "model.attention", "use_attn_scale": "model.attn_scale", "attn_scale": "model.attn_scale",
+    "parallel_attn_mlp": "model.parallel_attn_mlp",
+    "fn_name": "task.operation", "operation": "task.operation", "funcs": "task.operation",
+}  # fmt: skip
+
+
+def settled_by(config: Mapping[str, Any]) -> frozenset[str]:
+    """The settings that a file's configuration leaves no question about.
+
+    >>> sorted(settled_by({"act_fn": "gelu", "lr": 0.001}))
+    ['model.act_fn']
+    """
+    return frozenset(ours for theirs, ours in _SETTLES.items() if theirs in config)
 
 
 @dataclass(frozen=True)
@@ -95,9 +130,9 @@ def require_tensors(held: Set[str], sources: Set[str], path: Path, needed: str) 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings that stand beside a network, as JSON."""
     try:
-        settings = json.loads(read_whole(path))
-    except ValueError:
-        raise GrokinterpError(f"{path} is no JSON; restore it from a copy") from None
+        settings = read_json(read_regular(path, MOST_OF_RECORD), nan=True)
+    except ValueError as error:
+        raise GrokinterpError(f"{path} is no JSON ({error}); restore it from a copy") from None
     if not isinstance(settings, dict):
         raise GrokinterpError(f"{path}: needs keys with values; restore it from a copy")
     return settings

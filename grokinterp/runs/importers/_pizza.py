@@ -9,15 +9,16 @@ from typing import Any
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs._config import TrainingConfig
 from grokinterp.runs._folder import Tensors
 from grokinterp.tasks import Task
 
-from ._content import described, number, whole_number
-from ._foreign import tensors_of
-from ._layout import Asked, Found, is_state_dict, read_settings, require_tensors, translated, with_zero_biases
+from ._content import number, whole_number
+from ._contents import Contents
+from ._described import network
+from ._layout import Asked, Found, read_settings, require_tensors, translated, with_zero_biases
 from ._neel import constants, is_neel, parts, sizes
 from ._records import cut, shown
+from ._stated import stated_training
 
 LAYOUT = "pizza"
 _FUNCTION = re.compile(r"lambdax:\((.+)\)%(\d+)")
@@ -42,13 +43,14 @@ def config_beside(path: Path) -> Path:
     return path.with_name(re.sub(r"^model_", "config_", path.stem) + ".json")
 
 
-def reads(path: Path, content: Any) -> bool:
+def reads(said: Contents) -> bool:
     """Whether a file is of this layout: Nanda's weights, with a configuration beside, or reading [a, b] alone."""
-    if is_state_dict(content) and _is_linear(content):
+    if _is_linear(said.state):
         return True
-    if not is_state_dict(content) or not is_neel(dict(content)):
+    if not is_neel(dict(said.state)):
         return False
-    return (path.name.startswith("model_") and config_beside(path).is_file()) or len(content["pos_embed.W_pos"]) == 2
+    named = said.path.name.startswith("model_") and config_beside(said.path).is_file()
+    return named or len(said.state["pos_embed.W_pos"]) == 2
 
 
 def files_with_settings(folder: Path) -> list[Path]:
@@ -56,37 +58,32 @@ def files_with_settings(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("model_*.pt") if config_beside(path).is_file())
 
 
-def read_file(path: Path, content: Any, asked: Asked) -> Found:
+def read_file(contents: Contents, asked: Asked) -> Found:
     """One network, the last of its run; its split was never seeded, so it is unknown."""
-    weights = tensors_of(content, path)
+    path, weights = contents.path, contents.tensors()
     said, beside = _settings(path, weights, asked), config_beside(path)
     if "model_type" in said:
         return _linear(path, said, weights, asked)
     if not is_neel(weights):
-        raise GrokinterpError(f"{path} holds {described(weights)}; a transformer of The Clock and the Pizza is needed")
+        raise GrokinterpError(f"{path} holds {network(weights)}; a transformer of The Clock and the Pizza is needed")
     try:
         task = asked.task_config(
             operation=_operation(said, path, asked),
             p=said["C"],
             equals_token=bool(said.get("eqn_sign", False)),
             own_tokens_for_b=bool(said.get("diff_vocab", False)),
-            train_fraction=said.get("frac", 0.8),
+            train_fraction=said.get("frac"),
             split_scheme="unknown",
         )
         model = asked.model_config(
             **sizes(weights, path),
             act_fn=str(said.get("act_fn", "ReLU")).lower(),
             attention="bidirectional",  # Their configuration says causal; no mask is applied.
-            attention_rate=_number(said, "attn_coeff", None, beside),
-            initialisation="pizza",
+            attention_rate=_number(said, "attn_coeff", beside),
         )
     except KeyError as missing:
         raise GrokinterpError(f"{beside} lacks {missing}; restore it from a copy") from None
-    training = TrainingConfig(
-        steps=_steps(said, beside),
-        learning_rate=_number(said, "lr", 1e-3, beside),
-        weight_decay=_number(said, "weight_decay", 2.0, beside),
-    )
+    steps = whole_number(said, "epoch", beside)
     translate = partial(
         translated,
         parts=parts(model.n_layers, model.n_heads),
@@ -99,8 +96,8 @@ def read_file(path: Path, content: Any, asked: Asked) -> Found:
         layout=LAYOUT,
         task=task,
         model=model,
-        training=training,
-        checkpoints=lambda: iter([(training.steps, translate(weights))]),
+        training=stated_training(steps, said),
+        checkpoints=lambda: iter([(steps or 0, translate(weights))]),
         notes=("The split is unknown: these networks were trained on pairs drawn without a seed.",),
     )
 
@@ -118,7 +115,7 @@ def _linear(path: Path, said: Mapping[str, Any], stored: Tensors, asked: Asked) 
         p=said.get("C", len(stored["unembed.weight"])),
         equals_token=False,
         own_tokens_for_b=kind == "X",
-        train_fraction=said.get("frac", 0.8),
+        train_fraction=said.get("frac"),
         split_scheme="unknown",
     )
     model = asked.model_config(
@@ -142,30 +139,20 @@ def _linear(path: Path, said: Mapping[str, Any], stored: Tensors, asked: Asked) 
     notes = ["The split is unknown: these networks were trained on pairs drawn without a seed."]
     if kind == "C":
         notes.append("A model γ gives each input to l1 apart, which is l1 of their sum with its bias twice.")
-    training = TrainingConfig(
-        steps=_steps(said, config_beside(path)),
-        warmup_steps=0,
-        learning_rate=_number(said, "lr", 1e-3, config_beside(path)),
-        weight_decay=_number(said, "weight_decay", 2.0, config_beside(path)),
-        beta2=0.999,
-    )
-    return Found(LAYOUT, task, model, training, lambda: iter([(training.steps, weights)]), notes=tuple(notes))
+    steps = whole_number(said, "epoch", config_beside(path))
+    training = stated_training(steps, said)
+    return Found(LAYOUT, task, model, training, lambda: iter([(steps or 0, weights)]), notes=tuple(notes))
 
 
 def _is_linear(state: Mapping[str, Any]) -> bool:
     return state.keys() >= _LINEAR and bool({"embed.weight", "embed1.weight"} & state.keys())
 
 
-def _number(said: Mapping[str, Any], name: str, default: float | None, beside: Path) -> float:
+def _number(said: Mapping[str, Any], name: str, beside: Path) -> float:
     found = number(said, name, beside)
-    if found is None and default is None:
+    if found is None:
         raise KeyError(name)
-    return found if found is not None else default  # pyright: ignore[reportReturnType]
-
-
-def _steps(said: Mapping[str, Any], beside: Path) -> int:
-    found = whole_number(said, "epoch", beside)
-    return 20_000 if found is None else max(found, 1)
+    return found
 
 
 def _settings(path: Path, weights: Tensors, asked: Asked) -> Mapping[str, Any]:

@@ -4,15 +4,21 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.guard import printable
+
+from ._pickled import RENAMED
 
 _NUMPY_TYPE = re.compile(r"[biufc]\d{1,2}")
 _OPEN = object()
+# Of all containers together, what is held twice counted twice.
+MOST_ENTRIES = 5_000_000
+_MOST_OF_NAME = 160  # signs; an error shows so many
 Allowed = list[Callable[..., Any] | tuple[Callable[..., Any], str]]
 
 
@@ -36,8 +42,34 @@ class Record:
         self.state = state
 
 
-class ConfigRecord(Record):
+class ForeignRecord(Record):
+    """An instance of a class, or the call of a function, that the file names and nobody here imports."""
+
     __slots__ = ()
+    named: ClassVar[str] = ""
+
+
+class MappingRecord(Record):
+    """A class whose instances take items by name, as `defaultdict`: an ordinary dictionary takes them instead."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_: Any) -> "OrderedDict[Any, Any]":  # pyright: ignore[reportIncompatibleMethodOverride]
+        return OrderedDict()
+
+
+class ListRecord(Record):
+    """A class whose instances take items in order, as `deque`: a list takes them instead."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_: Any) -> list[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return []
+
+
+def record_for(name: str, number: int, base: type[Record] = ForeignRecord) -> type[Record]:
+    """A class of records for what the file calls `name`; torch's messages show its number."""
+    return type(f"record_{number}", (base,), {"__slots__": (), "named": name})
 
 
 class NumpyType(Record):
@@ -52,19 +84,33 @@ class NumpyScalar(Record):
     __slots__ = ()
 
 
+class EncodedText(Record):
+    """How protocol 2 spells bytes: text, and the codec that makes bytes of it."""
+
+    __slots__ = ()
+
+
 def _no_bytes() -> bytes:
     """How protocol 2 spells the bytes of an empty array; `bytes` itself would reserve any size it is asked for."""
     return b""
 
 
-# NumPy 2 renamed the module; files of both spellings are about.
-NUMPY_RECORDS: Allowed = [
+KNOWN_RECORDS: Allowed = [
     (_no_bytes, "builtins.bytes"),
+    (EncodedText, RENAMED["_codecs.encode"]),
+    (EncodedText, RENAMED["builtins.bytearray"]),
+    (MappingRecord, "collections.defaultdict"),
+    (ListRecord, "collections.deque"),
     (NumpyType, "numpy.dtype"),
     (NumpyArray, "numpy.ndarray"),
+    # NumPy 2 renamed the module; files of both spellings are about.
     *[(NumpyArray, f"numpy.{core}.multiarray._reconstruct") for core in ("core", "_core")],
     *[(NumpyScalar, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")],
 ]
+
+
+def _entries_of(value: Any) -> int:
+    return len(value) if isinstance(value, dict | list | set | tuple) else 0
 
 
 class Plain:
@@ -76,9 +122,12 @@ class Plain:
     def __init__(self, path: Path, budget: int) -> None:
         self.path = path
         self.budget = budget
-        # By identity, with the original to keep it alive: lists that hold one list twice, 30 deep, must stay small.
-        self.done: dict[int, tuple[Any, Any]] = {}
+        self.copies = 2 * budget + 2**20
+        # By identity, with the original to keep it alive and how many entries it has, those of its entries included:
+        # lists that hold one list twice, 15 deep, must stay small.
+        self.done: dict[int, tuple[Any, Any, int]] = {}
         self.storages: set[int] = set()
+        self.entries = 0
 
     def convert(self, value: Any, name: str) -> Any:
         try:
@@ -87,35 +136,53 @@ class Plain:
             raise GrokinterpError(f"{self.path} is nested too deeply; save the state_dict() alone") from None
 
     def _convert(self, value: Any, name: str) -> Any:
-        if value is None or type(value) in (str, int, float, bool, complex, bytes):
+        if value is None or type(value) in (float, bool, complex, bytes):
             return value
-        known = self.done.get(id(value))
+        if type(value) is str:
+            # Half a character, which no file and no terminal takes.
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        if type(value) is int:
+            # Beyond 64 bits it is no number to compute with; what needs one will say that this is text.
+            return value if -(2**63) <= value < 2**63 else str(value)
+        known, before = self.done.get(id(value)), self.entries
         if known is None:
-            self.done[id(value)] = (value, _OPEN)
-            known = self.done[id(value)] = (value, self._converted(value, name))
+            self.done[id(value)] = (value, _OPEN, 0)
+            plain = self._converted(value, name)
+            known = self.done[id(value)] = (value, plain, self.entries - before)
         elif known[1] is _OPEN:
             raise GrokinterpError(f"{self.path}: {shown(name)} contains itself; save the state_dict() alone")
+        else:
+            self.entries += known[2]
+        # Who looks through all of it meets what is held twice twice.
+        self.entries += 1
+        if self.entries > MOST_ENTRIES:
+            raise GrokinterpError(
+                f"{self.path}: {shown(name)} holds more than {MOST_ENTRIES:,} entries; save the state_dict() alone"
+            )
         return known[1]
 
     def _converted(self, value: Any, name: str) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
+        self.entries += _entries_of(value)
         if kind in (dict, OrderedDict, Counter):
             return self._mapping(value, name)
         if kind in (list, set):
-            return [self._convert(entry, f"{name}[{number}]") for number, entry in enumerate(value)]
+            return [self._convert(entry, _entry(name, number)) for number, entry in enumerate(value)]
         if kind in (tuple, torch.Size):
-            return tuple(self._convert(entry, f"{name}[{number}]") for number, entry in enumerate(value))
+            return tuple(self._convert(entry, _entry(name, number)) for number, entry in enumerate(value))
         if kind in (torch.Tensor, torch.nn.Parameter):
             return self._tensor(value, name)
         if kind in (torch.dtype, torch.device, torch.layout):
             return str(value)
-        if kind is bytearray:
-            return bytes(value)
-        if kind is ConfigRecord:
-            return self._config(value, name)
-        if kind is NumpyArray:
+        if kind is EncodedText:
+            return self._bytes(value, name)
+        if isinstance(value, ForeignRecord):
+            return self._foreign(value, name)
+        if kind is type and issubclass(value, Record) and (named := getattr(value, "named", "")):
+            return cut(named)
+        if isinstance(value, NumpyArray):
             return self._array(value, name)
-        if kind is NumpyScalar:
+        if isinstance(value, NumpyScalar):
             return self._scalar(value, name)
         raise self._refusal(name, f"an object of {kind.__module__}.{kind.__qualname__.lstrip('_')}")
 
@@ -132,18 +199,30 @@ class Plain:
                 raise self._refusal(f"{name}/…" if name else "a key", f"named by {kind_of(key)}")
             key = self._convert(key, name)
             try:
-                plain[key] = self._convert(value, f"{name}/{key}" if name else str(key))
+                plain[key] = self._convert(value, _below(name, key))
             except TypeError:  # A frozen key may hold what becomes a list.
                 raise self._refusal(name, "named by what cannot be a name") from None
         return plain
 
-    def _config(self, record: ConfigRecord, name: str) -> dict[Any, Any]:
+    def _foreign(self, record: ForeignRecord, name: str) -> Any:
+        """An object as the mapping of its fields; what has none, such as a path or an enum's member, as its value."""
+        fields = self._fields(record, name)
+        if "_parameters" in fields and "_modules" in fields:
+            return _module(fields)
+        if fields or not record.arguments:
+            return fields
+        if record.named.startswith("pathlib."):
+            return "/".join(str(self._convert(part, name)) for part in record.arguments)
+        values = [self._convert(argument, name) for argument in record.arguments]
+        return values[0] if len(values) == 1 else values
+
+    def _fields(self, record: ForeignRecord, name: str) -> dict[Any, Any]:
         # Classes with __slots__ pickle a pair: what is in __dict__, what is in the slots.
         parts = record.state if type(record.state) is tuple and len(record.state) == 2 else (record.state,)
+        if not all(part is None or type(part) in (dict, OrderedDict) for part in parts):
+            return {"state": self._convert(record.state, name)}
         fields: dict[Any, Any] = {}
         for part in parts:
-            if part is not None and type(part) is not dict:
-                raise self._refusal(name, f"a configuration whose state is {kind_of(part)}")
             fields |= part or {}
         return self._mapping(fields, name)
 
@@ -164,20 +243,41 @@ class Plain:
 
     def _array(self, record: NumpyArray, name: str) -> np.ndarray:
         match record.state:
-            case (int(), tuple(shape), NumpyType() as kind, fortran, bytes(data)):
-                flat = self._numbers(kind, data, name)
+            case (int(), tuple(shape), NumpyType() as kind, fortran, bytes() | EncodedText() as data):
+                flat = self._numbers(kind, self._convert(data, name), name)
             case _:
                 raise self._refusal(name, "a NumPy array of objects or without numbers")
         try:
             array = flat.reshape(shape, order="F" if fortran else "C")
         except (TypeError, ValueError):
             raise self._refusal(name, f"a NumPy array of {flat.size} numbers with another shape") from None
+        self._charge_copies(array.nbytes, name)
         return array.copy()
+
+    def _bytes(self, record: EncodedText, name: str) -> bytes:
+        match record.arguments:
+            case ():
+                return b""
+            case (EncodedText() as inner,):
+                return self._convert(inner, name)
+            case (str(text), "latin1" | "latin-1"):
+                self._charge_copies(len(text), name)
+                try:
+                    return text.encode("latin1")
+                except UnicodeEncodeError:
+                    pass
+        raise self._refusal(name, "bytes that are written in another way than Python writes them")
+
+    def _charge_copies(self, size: int, name: str) -> None:
+        """Count what is made of the file's bytes: twice as much as it has is more than it can be."""
+        self.copies -= size
+        if self.copies < 0:
+            raise self._refusal(name, "one of many copies of the same bytes")
 
     def _scalar(self, record: NumpyScalar, name: str) -> bool | int | float | complex:
         match record.arguments:
-            case (NumpyType() as kind, bytes(data)):
-                numbers = self._numbers(kind, data, name)
+            case (NumpyType() as kind, bytes() | EncodedText() as data):
+                numbers = self._numbers(kind, self._convert(data, name), name)
             case _:
                 raise self._refusal(name, "a NumPy scalar without a number")
         if numbers.size != 1:
@@ -195,6 +295,31 @@ class Plain:
             return np.frombuffer(data, kind).astype(kind.newbyteorder("="))
         except (TypeError, ValueError):
             raise self._refusal(name, f"a NumPy array of type {code} that does not fit its bytes") from None
+
+
+def _entry(name: str, number: int) -> str:
+    return name if len(name) > _MOST_OF_NAME else f"{name}[{number}]"
+
+
+def _below(name: str, key: Any) -> str:
+    """Where the entry `key` of what `name` names is; as long as an error shows, however deep that is."""
+    if len(name) > _MOST_OF_NAME:
+        return name
+    below = str(key)[:_MOST_OF_NAME]
+    return f"{name}/{below}" if name else below
+
+
+def _module(fields: dict[Any, Any]) -> dict[Any, Any]:
+    """A torch module that was saved whole: its state dict under that name, and the settings it holds."""
+    state: dict[str, Any] = {}
+    for kind in ("_parameters", "_buffers"):
+        held = fields.get(kind)
+        state |= {str(name): x for name, x in dict(held or {}).items() if isinstance(x, torch.Tensor)}
+    for child, of in dict(fields["_modules"] or {}).items():
+        inner = of.get("state_dict") if isinstance(of, Mapping) else None
+        state |= {f"{child}.{name}": x for name, x in (inner if isinstance(inner, Mapping) else {}).items()}
+    kept = {name: x for name, x in fields.items() if not str(name).startswith("_")}
+    return {"state_dict": state, **kept}
 
 
 def refuse_unusual(tensor: torch.Tensor, name: str, path: Path) -> None:
@@ -233,5 +358,5 @@ def shown(name: Any) -> str:
 
 def cut(text: str, most: int = 160) -> str:
     """One printable line of a file's text, which may hold line breaks and a terminal's escape codes."""
-    line = "".join(letter if letter.isprintable() else "?" for letter in text)
+    line = printable(text[: most + 1])
     return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -86,8 +86,8 @@ def recognised(
             f"network answers better than the others by {most:.0f} standard errors: {found}; {of_file}."
         )
     if stored is None:
-        return without_split(config), "The split is unknown: the file has no losses to recognise it by."
-    return without_split(config), (
+        return config.without_split(), "The split is unknown: the file has no losses to recognise it by."
+    return config.without_split(), (
         f"The split is unknown: in the file, {stored}, and no split tried has these losses ({tried[0]}; "
         f"{len(tried) - 1} more). Name another with --set task.split_seed=N."
     )
@@ -99,13 +99,9 @@ def _standard_errors_apart(train: Float[np.ndarray, " train"], test: Float[np.nd
     return float(test.mean() - train.mean()) / error if error else 0.0
 
 
-def without_split(config: TaskConfig) -> TaskConfig:
-    return config.model_copy(update={"split_scheme": "unknown"})
-
-
 def loss_of_pairs(config: TaskConfig, model: ModelConfig, weights: Tensors) -> Float[np.ndarray, " pair"]:
     """Cross-entropy of every pair over all of the network's outputs, as in training."""
-    task = Task(without_split(config))
+    task = Task(config.without_split())
     logits = Snapshot(0, task, model, weights).fast().logits
     log_p = torch.log_softmax(logits.double(), dim=-1)
     return -log_p[torch.arange(task.n_pairs), torch.from_numpy(task.answers)].numpy()
