@@ -7,7 +7,7 @@ change of basis that shows them, for NumPy, torch and JAX arrays alike:
 - `FourierBasis(n)`: the orthonormal cosines and sines on Z_n, by the FFT.
 - `GroupBasis(group)`: the same interface for any `FiniteGroup`, its blocks the entries of `irreps(group)`.
 - `gini` says how few components carry the weight.
-- `fit_helix` says how far activations hold a number on circles or on a helix of given periods.
+- `fit_helix` says how far activations hold a number on circles or on a helix of given periods, and whether they do.
 """
 
 from ._basis import FourierBasis as FourierBasis
@@ -17,6 +17,7 @@ from ._group_basis import GroupBasis as GroupBasis
 from ._helix import CircleFit as CircleFit
 from ._helix import HelixFit as HelixFit
 from ._helix import fit_helix as fit_helix
+from ._helix_judgement import HelixJudgement as HelixJudgement
 from ._irrep import Irrep as Irrep
 from ._irreps import character_table as character_table
 from ._irreps import irreps as irreps

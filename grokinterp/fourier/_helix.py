@@ -1,19 +1,22 @@
 """Numbers as circles and helices in the activations of any model."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from array_api_compat import is_torch_array
 from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
 
-from ._array import Array, Integer, integer, real_array, shown
+from ._array import Array, Integer, shown
 from ._helix_columns import NEGLIGIBLE, cos_sin, terms_of
+from ._helix_controls import cross_validated, permuted
+from ._helix_input import count, examples, flag, listed_periods, numbers, periods_of
+from ._helix_judgement import HelixJudgement, Judge
+from ._helix_rule import Values
 
 if TYPE_CHECKING:
     Period: TypeAlias = float
@@ -75,6 +78,10 @@ class HelixFit:
         circles: one per period, in the order given.
         centre, slope, mean_value: the rest of x̂; the slope, per unit of value, is None without the linear term.
         linear_alone, linear_lost: as for the circles; nan without the linear term.
+
+    R² and p say how well the helix fits, and a random walk, a smooth curve and a trend are fitted well too. Whether its
+    circles are there say `is_helix`, `reason`, `found`, `alternatives` and `as_good`, by one rule: see
+    `HelixJudgement`. They are computed when first asked for.
     """
 
     linear: bool
@@ -91,6 +98,7 @@ class HelixFit:
     mean_value: float
     linear_alone: float
     linear_lost: float
+    _judge: Judge = field(repr=False)
 
     @property
     def periods(self) -> tuple[float, ...]:
@@ -113,6 +121,38 @@ class HelixFit:
         as_much = np.count_nonzero(self.permuted >= self.explained_variance - 1e-12)
         return (1 + as_much) / (1 + self.permuted.size) if self.permuted.size else math.nan
 
+    @cached_property
+    def judgement(self) -> HelixJudgement:
+        """Whether its circles are there, and why."""
+        return self._judge.judgement(
+            self.explained_variance, self.cross_validated, self.p_value if self.permuted.size >= 19 else math.nan
+        )
+
+    @property
+    def is_helix(self) -> bool | None:
+        """Whether at least one circle is there, see `HelixJudgement`; None where that cannot be decided."""
+        return self.judgement.is_helix
+
+    @property
+    def reason(self) -> str:
+        """Why, period by period, in a few sentences."""
+        return self.judgement.reason
+
+    @property
+    def found(self) -> tuple[float, ...]:
+        """The periods whose circles are there."""
+        return self.judgement.found
+
+    @property
+    def alternatives(self) -> dict[str, float]:
+        """What other terms explain of unseen values, see `HelixJudgement`."""
+        return self.judgement.alternatives
+
+    @property
+    def as_good(self) -> tuple[str, ...]:
+        """The alternatives that explain as much as the helix."""
+        return self.judgement.as_good
+
     def circle(self, period: Period) -> CircleFit:
         """The circle of one period.
 
@@ -123,7 +163,8 @@ class HelixFit:
             if math.isclose(circle.period, period, rel_tol=1e-9):
                 return circle
         raise GrokinterpError(
-            f"period = {shown(period)}: needs one of the periods fitted, {_listed(self.periods)}; fit again with it"
+            f"period = {shown(period)}: needs one of the periods fitted, {listed_periods(self.periods)}; fit again "
+            "with it"
         )
 
     def coordinates(self, period: Period) -> Float[np.ndarray, "example 2"]:
@@ -135,7 +176,7 @@ class HelixFit:
 
     def predict(self, values: Array) -> Float[np.ndarray, "value d"]:
         """x̂ for these values; after PCA it lies in the span of the components kept."""
-        a = _numbers(values, "values")
+        a = numbers(values, "values")
         if a.ndim != 1:
             raise GrokinterpError(f"values of shape {a.shape}: needs one number per example; give shape (example,)")
         fitted = np.tile(self.centre, (len(a), 1))
@@ -168,6 +209,9 @@ def fit_helix(
     in a training and a test fold, and a control permutes which value a group of examples has. Values are the same where
     they are equal as float64. PCA sees all examples, but not their values.
 
+    That a helix fits well shows no helix: `is_helix` says whether circles stand out from other periods, slow curves and
+    stairs, and `reason` why (None: undecided, as for less than one turn or too few values).
+
     Args:
         activations: shape (example, d), of any library; computed and returned as NumPy float64.
         values: shape (example,): the number that each example shows, integer or not, repeated or not.
@@ -191,14 +235,16 @@ def fit_helix(
     (1.0, 1.0, 1.0)
     >>> fit.coordinates(10)[1].round(3).tolist()  # a tenth of a turn on
     [0.809, 0.588]
+    >>> fit.is_helix, fit.found
+    (True, (10.0,))
     """
-    x, a = _examples(activations, values)
-    linear = _flag(linear, "linear")
-    folds = _count(folds, "folds", "0 (none) or at least 2", lambda n: n == 0 or n >= 2)
-    permutations = _count(permutations, "permutations", "0 or more", lambda n: n >= 0)
-    seed = _count(seed, "seed", "0 or more", lambda n: n >= 0)
+    x, a = examples(activations, values)
+    linear = flag(linear, "linear")
+    folds = count(folds, "folds", "0 (none) or at least 2", lambda n: n == 0 or n >= 2)
+    permutations = count(permutations, "permutations", "0 or more", lambda n: n >= 0)
+    seed = count(seed, "seed", "0 or more", lambda n: n >= 0)
     a, group, counts = np.unique(a, return_inverse=True, return_counts=True)
-    wanted = _periods(periods)
+    wanted = periods_of(periods)
     terms = terms_of(a, counts, wanted, linear, folds)
     order = np.argsort(group, kind="stable")
     mean = x.mean(axis=0)
@@ -256,14 +302,15 @@ def fit_helix(
         kept_variance=kept,
         explained_variance=in_all,
         explainable=min(float(np.square(means).sum() / total), 1.0),
-        cross_validated=_cross_validated(Q, means, counts, within, folds, np.random.default_rng([seed, 0])),
-        permuted=_permuted(design, Q, means, counts, permutations, np.random.default_rng([seed, 1])) / total,
+        cross_validated=cross_validated(Q, means, counts, within, folds, np.random.default_rng([seed, 0])),
+        permuted=permuted(design, Q, means, counts, permutations, np.random.default_rng([seed, 1])) / total,
         circles=tuple(circles),
         centre=mean + centre,
         slope=slope,
         mean_value=float(counts @ a / len(x)),
         linear_alone=linear_alone,
         linear_lost=linear_lost,
+        _judge=Judge(Values.of(a, weight, means), counts, within, tuple(wanted), linear, len(R), folds, seed),
     )
 
 
@@ -287,7 +334,7 @@ def _principal(
     """The scores on the first principal components, these, and their share of the variance."""
     if n_components is None:
         return x, None, 1.0
-    n = _count(n_components, "n_components", f"1 to {min(x.shape)}", lambda n: 1 <= n <= min(x.shape))
+    n = count(n_components, "n_components", f"1 to {min(x.shape)}", lambda n: 1 <= n <= min(x.shape))
     wide = x.shape[0] < x.shape[1]
     # The smaller of the two Gram matrices: the eigenvectors of either give the other's.
     variances, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
@@ -297,92 +344,3 @@ def _principal(
     components = (x.T @ (vectors / np.sqrt(variances[:n]))).T if wide else vectors.T
     scores = vectors * np.sqrt(variances[:n]) if wide else x @ vectors
     return scores, components, float(np.square(scores).sum() / np.square(x).sum())
-
-
-def _cross_validated(
-    Q: np.ndarray, means: np.ndarray, counts: np.ndarray, within: np.ndarray, folds: int, rng: np.random.Generator
-) -> float:
-    if not folds:
-        return math.nan
-    Y, weight = Q.T @ means, np.sqrt(counts)[:, None]
-    residual = null = 0.0
-    for fold in np.array_split(rng.permutation(len(counts)), folds):
-        test, targets, w = Q[fold], means[fold], weight[fold]
-        # The normal equations of the other folds: Q is orthonormal over all values, so these are well conditioned
-        # but for directions that the fold takes away, which the cut leaves at 0.
-        gram = np.linalg.pinv(np.eye(Q.shape[1]) - test.T @ test, rcond=NEGLIGIBLE, hermitian=True)
-        beta = gram @ (Y - test.T @ targets)
-        mean = -(w.T @ targets) / (counts.sum() - counts[fold].sum())
-        residual += float(np.square(targets - test @ beta).sum() + within[fold].sum())
-        null += float(np.square(targets - w @ mean).sum() + within[fold].sum())
-    return 1 - residual / null
-
-
-def _permuted(
-    design: np.ndarray, Q: np.ndarray, means: np.ndarray, counts: np.ndarray, n: int, rng: np.random.Generator
-) -> Float[np.ndarray, " permutation"]:
-    """The explained sum of squares when the rows of the design change places."""
-    even, weight = counts.min() == counts.max(), np.sqrt(counts)[:, None]
-    orders = [rng.permutation(len(counts)) for _ in range(n)]
-    at_once = max(1, 128 // Q.shape[1])
-    explained = []
-    for start in range(0, n, at_once):
-        several = [Q[o] if even else np.linalg.qr(weight * design[o])[0] for o in orders[start : start + at_once]]
-        squares = np.square(np.hstack(several).T @ means).sum(axis=1)
-        explained += squares.reshape(len(several), -1).sum(axis=1).tolist()
-    return np.array(explained)
-
-
-def _numbers(x: Array, name: str) -> np.ndarray:
-    _, x = real_array(x, name)
-    if is_torch_array(x):
-        x = x.detach().cpu()
-    x = np.asarray(x, dtype=np.float64)
-    if not np.isfinite(x).all():
-        raise GrokinterpError(f"{name} hold nan or infinity: needs finite numbers; drop those first")
-    return x
-
-
-def _examples(activations: Array, values: Array) -> tuple[np.ndarray, np.ndarray]:
-    x, a = _numbers(activations, "activations"), _numbers(values, "values")
-    if x.ndim != 2 or a.ndim != 1 or len(x) != len(a) or x.size == 0:
-        raise GrokinterpError(
-            f"activations of shape {x.shape} with values of shape {a.shape}: needs shapes (example, d) and (example,) "
-            "with as many examples; reshape one of them"
-        )
-    if (x == x[0]).all():
-        raise GrokinterpError(
-            "activations are the same in every example: needs some variance to explain; take other activations"
-        )
-    if not 1e-140 < np.abs(x).max() < 1e140:
-        raise GrokinterpError(
-            f"activations go to ±{np.abs(x).max():.3g}: needs numbers whose squares float64 holds; rescale them"
-        )
-    return x, a
-
-
-def _periods(periods: Any) -> list[float]:
-    numbers = np.atleast_1d(_numbers(list(periods) if isinstance(periods, Iterator) else periods, "periods"))
-    if numbers.ndim != 1 or numbers.size == 0 or (numbers <= 0).any():
-        raise GrokinterpError(
-            f"periods = {shown(periods)}: needs one positive number or more; give e.g. [2, 5, 10, 100], or p/k for "
-            "frequency k of Z_p"
-        )
-    return numbers.tolist()
-
-
-def _flag(value: Any, name: str) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise GrokinterpError(f"{name} = {shown(value)}: needs True or False; give one of them")
-    return bool(value)
-
-
-def _count(value: Any, name: str, needed: str, allowed: Any) -> int:
-    n = integer(value)
-    if n is None or not allowed(n):
-        raise GrokinterpError(f"{name} = {shown(value)}: needs an integer, {needed}; give another number")
-    return n
-
-
-def _listed(periods: tuple[float, ...]) -> str:
-    return ", ".join(f"{period:.6g}" for period in periods)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
-from transformer_lens.model_bridge.sources.native import NativeAttention
+from transformer_lens.model_bridge.sources.native import NativeAttention, NativeBlock
 
 from ._layouts import name_in_4, order_in_4
 
@@ -72,11 +72,23 @@ def boot(settings: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> 
             if order is not None:
                 layer.order = order
     for block in model.blocks:
+        if settings["parallel_attn_mlp"]:
+            block.original_component.__class__ = _ParallelBlock
         attention = block.attn.original_component
         attention.__class__ = _Attention
+        attention.scale = settings["attn_scale"]  # Its own is √d_head where scores are not scaled.
         attention.hook_attn_scores, attention.hook_pattern = block.attn.hook_attn_scores, block.attn.hook_pattern
     model.names = tuple(shapes)
     return model
+
+
+class _ParallelBlock(NativeBlock):
+    """A block whose MLP reads what its attention reads; TransformerLens 4's own is always one after the other."""
+
+    def forward(self, hidden_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple[torch.Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del args, kwargs
+        attended, _ = self.attn(self.ln1(hidden_states))
+        return (hidden_states + attended + self.mlp(self.ln2(hidden_states)),)
 
 
 class _Attention(NativeAttention):

@@ -1,10 +1,10 @@
 """The exact fast forward: logits of any pairs without a [batch, 3, d_model] pass.
 
-In a 1-layer transformer without LayerNorm only the last position is read. Its query is that of `=`, one constant
+In a 1-layer transformer without normalization only the last position is read. Its query is that of `=`, one constant
 vector; keys and values of a and b are rows of tables with a row per symbol. With x_a = W_E[a] + W_pos[0],
 x_b = W_E[b] + W_pos[1], x = W_E[=] + W_pos[2] (an operator between a and b is one more constant, like `=`):
 
-    scores   s_a = (x_a W_K + b_K)·(x W_Q + b_Q)/√d_head, per head; likewise s_b, s_=
+    scores   s_a = (x_a W_K + b_K)·(x W_Q + b_Q)/s, s = √d_head or another, per head; likewise s_b, s_=
     pattern  (A_a, A_b, A_=) = softmax(s_a, s_b, s_=)
     z        = A_a v_a + A_b v_b + A_= v_=,  v = x_· W_V + b_V
     neurons  = act(x' + z W_O W_in),         x' = (x + b_O) W_in + b_in
@@ -17,7 +17,6 @@ The last two lines, per pair, can be summed in two orders, equal but for roundin
   for n symbols, and z W_O W_U likewise: a third fewer operations per training step (`_sparse`; for ReLU on a CPU).
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,12 +28,15 @@ from torch.autograd.function import once_differentiable
 
 from grokinterp.tasks import Task
 
+from ._activations import ACTIVATIONS
 from ._config import ModelConfig
 from ._sparse import MixedRows, relu_mlp_of_mixed_rows
 
 Summation = Literal["rows", "products"]
 PairIndex = Int[torch.Tensor, " pair"]
-_ACTIVATIONS = {"relu": torch.relu_, "gelu": torch.nn.functional.gelu, "tanh": torch.tanh_}
+# In place where there is such a function: the arrays are large.
+_ACTIVATIONS = {name: activation.of for name, activation in ACTIVATIONS.items()}
+_ACTIVATIONS |= {"relu": torch.relu_, "tanh": torch.tanh_}
 
 
 class _Tables(NamedTuple):
@@ -57,6 +59,20 @@ class FastActivations(NamedTuple):
     pattern: Float[torch.Tensor, "pair head pos"]
     neurons: Float[torch.Tensor, "pair d_mlp"]
     logits: Float[torch.Tensor, "pair out"]
+
+
+class FastInputs(NamedTuple):
+    """The last two lines of the formulas above, taken apart.
+
+    neurons' inputs = z `to_neurons` + `neuron_bias`; logits = z `to_logits` + `logit_bias` + neurons `W_L`.
+    """
+
+    z: Float[torch.Tensor, "pair width"]
+    to_neurons: Float[torch.Tensor, "width d_mlp"]
+    neuron_bias: Float[torch.Tensor, " d_mlp"]
+    W_L: Float[torch.Tensor, "d_mlp out"]
+    to_logits: Float[torch.Tensor, "width out"]
+    logit_bias: Float[torch.Tensor, " out"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +113,16 @@ def not_covered_by_fast_forward(config: ModelConfig, task: Task | None = None) -
         return f"the architecture {config.architecture} (it covers transformer)"
     if task and not task.config.equals_token:
         return "a network that reads no ="
+    if task and not task.reads_in_order:
+        return f"a network that reads {' '.join(task.positions)}"
     if task and task.config.own_tokens_for_b:
         return "tokens of b's own"
     if config.attention_rate != 1:
         return f"attention rate {config.attention_rate} (it covers 1)"
     if config.n_layers != 1:
         return f"{config.n_layers} layers (it covers 1)"
+    if config.parallel_attn_mlp:
+        return "attention and MLP in parallel (it covers one after the other)"
     if config.normalization != "none":
         return f"normalization {config.normalization} (it covers none)"
     return None
@@ -164,6 +184,12 @@ class FastForward:
         mix = pattern.transpose(1, 2).flatten(1)
         return relu_mlp_of_mixed_rows(batch.rows, mix, neuron_rows, neuron_bias, W_L, logit_rows, logit_bias)
 
+    def mlp_inputs(self, batch: PairBatch) -> "FastInputs":
+        """What the neurons' inputs and the logits are made of before the non-linearity."""
+        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
+        z = self._z(batch, tables, self._pattern(batch, tables))
+        return FastInputs(z, to_neurons, neuron_bias, W_L, to_logits, logit_bias)
+
     def activations(self, batch: PairBatch) -> FastActivations:
         """Attention pattern, neurons and logits of the pairs."""
         tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
@@ -172,14 +198,24 @@ class FastForward:
         neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons))
         return FastActivations(pattern, neurons, torch.addmm(logit_bias, neurons, W_L).addmm_(z, to_logits))
 
+    def neuron_inputs(self, batch: PairBatch) -> Float[torch.Tensor, "pair d_mlp"]:
+        """What the neurons read, before the non-linearity."""
+        tables, (to_neurons, neuron_bias, *_) = self._tables(), self._products()
+        return torch.addmm(neuron_bias, self._z(batch, tables, self._pattern(batch, tables)), to_neurons)
+
+    def heads(self, batch: PairBatch) -> Float[torch.Tensor, "pair head d_head"]:
+        """The values that each head mixes at the last position."""
+        tables = self._tables()
+        return self._z(batch, tables, self._pattern(batch, tables)).unflatten(1, (self.config.n_heads, -1))
+
     def _tables(self) -> _Tables:
-        w, d_head, n = self.parameters, self.config.d_head, self._n_symbols
+        w, n = self.parameters, self._n_symbols
         W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
         inputs = [W_E[:n] + W_pos[0], W_E[:n] + W_pos[-2], (W_E[n] + W_pos[-1])[None]]
         if len(W_pos) == 4:
             inputs.insert(1, (W_E[n + 1] + W_pos[1])[None])
 
-        query = (torch.einsum("d,hdk->hk", inputs[-1][0], w["attn.W_Q"]) + w["attn.b_Q"]) / math.sqrt(d_head)
+        query = (torch.einsum("d,hdk->hk", inputs[-1][0], w["attn.W_Q"]) + w["attn.b_Q"]) / self.config.score_scale
         key_direction = torch.einsum("hk,hdk->dh", query, w["attn.W_K"])
         key_bias = (query * w["attn.b_K"]).sum(1)
         W_V, b_V = w["attn.W_V"].transpose(0, 1).flatten(1), w["attn.b_V"].flatten()

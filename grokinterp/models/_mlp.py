@@ -5,7 +5,7 @@ Chughtai et al. 2023 and Stander et al. 2024 train them on groups, Zhong et al. 
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,17 +13,12 @@ from jaxtyping import Float
 
 from grokinterp.tasks import Task
 
+from ._activations import ACTIVATIONS
 from ._config import ModelConfig
 from ._weights import initial_weights
 
 if TYPE_CHECKING:
     from transformer_lens import HookedRootModule
-
-_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "relu": torch.relu,
-    "gelu": torch.nn.functional.gelu,
-    "tanh": torch.tanh,
-}
 
 
 def hooked_mlp(
@@ -73,7 +68,7 @@ def hooked_mlp(
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             pre = self.hook_pre(x @ self.W_in + self.b_in)
-            return self.hook_post(_ACTIVATIONS[config.act_fn](pre))
+            return self.hook_post(ACTIVATIONS[config.act_fn].of(pre))
 
     class HookedMLP(HookedRootModule):
         def __init__(self) -> None:

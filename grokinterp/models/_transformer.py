@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from grokinterp.tasks import Task
 
+from ._activations import ACTIVATIONS
 from ._config import ModelConfig
 from ._weights import initial_weights, n_outputs, weight_shapes
 
@@ -44,7 +45,12 @@ def hooked_transformer(
         "d_mlp": config.d_mlp,
         "act_fn": "relu" if config.act_fn == "tanh" else config.act_fn,  # It knows no tanh.
         "attention_dir": config.attention,
+        # It knows division by 1 as no division.
+        "use_attn_scale": config.score_scale != 1,
+        "attn_scale": config.score_scale,
+        "parallel_attn_mlp": config.parallel_attn_mlp,
         "normalization_type": None if config.normalization == "none" else config.normalization,
+        "eps": config.eps,
         "d_vocab": task.n_tokens,
         "d_vocab_out": n_outputs(config, task),
         "n_ctx": len(task.positions),
@@ -65,7 +71,7 @@ def hooked_transformer(
             model = HookedTransformer(HookedTransformerConfig(**settings))
     for block in model.blocks:
         if config.act_fn == "tanh":
-            _set_activation(block.mlp, torch.tanh)
+            _set_activation(block.mlp, ACTIVATIONS["tanh"].of)
         if config.attention_rate != 1:
             # Permanent, and before all others: every hook sees the mixed pattern, whose rows do not sum to 1.
             block.attn.hook_pattern.add_perma_hook(_mix_with_ones(config.attention_rate))

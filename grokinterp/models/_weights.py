@@ -4,14 +4,16 @@ Names and layouts are those of TransformerLens 3, so a state dict from here load
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from jaxtyping import Float
 
+from grokinterp.errors import GrokinterpError
 from grokinterp.tasks import Task
 
 from ._config import ModelConfig
+from ._normalization import PARTS
 
 Weights = dict[str, Float[torch.Tensor, "..."]]
 
@@ -35,7 +37,7 @@ def weight_shapes(config: ModelConfig, task: Task) -> dict[str, tuple[int, ...]]
         "embed.W_E": (task.n_tokens, c.d_model),
         "pos_embed.W_pos": (len(task.positions), c.d_model),
     }
-    layer_norm = {"w": (c.d_model,), "b": (c.d_model,)}
+    of_norm = PARTS[c.normalization]
     # TransformerLens' parameter order: its initialisation draws in it.
     layer = {
         "attn.W_Q": (c.n_heads, c.d_model, c.d_head),
@@ -51,13 +53,29 @@ def weight_shapes(config: ModelConfig, task: Task) -> dict[str, tuple[int, ...]]
         "mlp.W_out": (c.d_mlp, c.d_model),
         "mlp.b_out": (c.d_model,),
     }
-    if c.normalization == "LN":
-        layer = {f"{ln}.{part}": shape for ln in ("ln1", "ln2") for part, shape in layer_norm.items()} | layer
+    layer = {f"{ln}.{part}": (c.d_model,) for ln in ("ln1", "ln2") for part in of_norm} | layer
     for index in range(c.n_layers):
         shapes |= {f"blocks.{index}.{name}": shape for name, shape in layer.items()}
-    if c.normalization == "LN":
-        shapes |= {f"ln_final.{part}": shape for part, shape in layer_norm.items()}
+    shapes |= {f"ln_final.{part}": (c.d_model,) for part in of_norm}
     return shapes | {"unembed.W_U": (c.d_model, out), "unembed.b_U": (out,)}
+
+
+def misfit(weights: Mapping[str, Float[torch.Tensor, "..."]], config: ModelConfig, task: Task) -> str | None:
+    """How the names or the shapes of `weights` differ from those that `config` needs on `task`; None if they do not.
+
+    >>> from grokinterp.tasks import TaskConfig
+    >>> config, task = ModelConfig(biases="none"), Task(TaskConfig(p=5))
+    >>> misfit(initial_weights(config, task), config, Task(TaskConfig(p=7)))
+    'embed.W_E has shape (6, 128), needs (8, 128)'
+    """
+    expected = weight_shapes(config, task)
+    missing, unexpected = sorted(expected.keys() - weights), sorted(weights.keys() - expected)
+    if missing or unexpected:
+        return f"missing {missing or 'none'}, unexpected {unexpected or 'none'}"
+    for name, shape in expected.items():
+        if tuple(weights[name].shape) != shape:
+            return f"{name} has shape {tuple(weights[name].shape)}, needs {shape}"
+    return None
 
 
 def _mlp_shapes(config: ModelConfig, task: Task, out: int) -> dict[str, tuple[int, ...]]:
@@ -70,7 +88,7 @@ def _mlp_shapes(config: ModelConfig, task: Task, out: int) -> dict[str, tuple[in
 
 
 def initial_weights(config: ModelConfig, task: Task) -> Weights:
-    """Float32 weights at step 0, drawn on the CPU from `config.seed`; biases are zero, LayerNorm scales one.
+    """Float32 weights at step 0, drawn on the CPU from `config.seed`; biases are zero, scales of normalizations one.
 
     - `nanda`: W_U ~ N(0, 1/outputs), all other matrices ~ N(0, 1/d_model), drawn in the module order and layout of
       the released code of Nanda et al. 2023; seed 0 is the paper's mainline network.
@@ -80,10 +98,15 @@ def initial_weights(config: ModelConfig, task: Task) -> Weights:
     An `mlp` has every matrix ~ N(0, 1/rows) and its embedding ~ N(0, 1/d_model), whatever the scheme. The caller's
     random state is left alone.
 
+    **Raises** `GrokinterpError` where the scheme or the seed is unknown, as of an imported network.
+
     >>> from grokinterp.tasks import TaskConfig
     >>> initial_weights(ModelConfig(), Task(TaskConfig()))["embed.W_E"].shape
     torch.Size([114, 128])
     """
+    if config.seed is None or config.initialisation is None:
+        unknown = "model.seed" if config.seed is None else "model.initialisation"
+        raise GrokinterpError(f"{unknown} = null: initial weights need it; name one, such as seed 0 and 'nanda'")
     shapes = weight_shapes(config, task)
     weights = {name: torch.zeros(shape) for name, shape in shapes.items()}
     for name in weights:

@@ -1,6 +1,7 @@
 """Tables that users bring: from a CSV file or an array, with absent pairs."""
 
 import csv
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from grokinterp.config import shortened
 from grokinterp.errors import GrokinterpError
 
 from ._operation import ABSENT
@@ -16,6 +18,7 @@ from ._operation import ABSENT
 _NOTHING = ("", "-", "none", "nan", "<na>", str(ABSENT))
 # Above it the table of all pairs alone outgrows a laptop's patience.
 MAX_SYMBOLS = 2000
+_MOST_BYTES = 64 * 2**20
 
 
 def table_rows(table: Any) -> tuple[str, ...]:
@@ -28,11 +31,7 @@ def table_rows(table: Any) -> tuple[str, ...]:
     ('0,1', ',2')
     """
     if isinstance(table, str | Path):
-        try:
-            rows: Iterable[Any] = list(csv.reader(Path(table).read_text(encoding="utf-8-sig").splitlines()))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise ValueError(f"task.table = {str(table)!r}: {reason}; give the path of a CSV file") from None
+        rows: Iterable[Any] = _lines_of(Path(table))
     else:
         # Tensors and data frames are arrays too.
         rows = np.asarray(table).tolist() if hasattr(table, "__array__") else table
@@ -60,6 +59,22 @@ def table_rows(table: Any) -> tuple[str, ...]:
     if not any(cell for line in lines for cell in line.split(",")):
         raise ValueError("task.table has no pair: every entry is absent; give at least two pairs their answers")
     return lines
+
+
+def _lines_of(path: Path) -> list[list[str]]:
+    """The cells of a CSV file."""
+    try:
+        about = path.stat()
+        # A pipe would never end, and neither would a device.
+        if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+            reason = "it is no regular file"
+        elif about.st_size > _MOST_BYTES:
+            reason = f"it has more than {_MOST_BYTES // 2**20} MiB"
+        else:
+            return list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+    raise ValueError(f"task.table = {shortened(str(path))}: {reason}; give the path of a CSV file")
 
 
 def _cell(value: Any, row: int, column: int) -> str:

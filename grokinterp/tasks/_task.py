@@ -36,11 +36,14 @@ class TaskConfig(Config):
       operations on a group, in place of `group`, its Cayley table.
     - `equals_token`, `operator_token`: whether the network reads `=` after the pair, and an operator between a and b:
       [a, b, =], the default, [a, operator, b, =], or [a, b] (Zhong et al. 2023).
+    - `b_first`, `equals_first`: whether b stands before a, and `=` before both: [b, a, =], [=, a, b], [=, b, a]; the
+      network answers at the last position in any case.
     - `own_tokens_for_b`: whether b has tokens, and with them embeddings, of its own (their `diff_vocab`).
     - `noise`, `noise_seed`: how many train pairs are given a wrong label, see `noisy_labels`.
-    - `train_fraction`: the share of the pairs used for training, between 0 and 1.
+    - `train_fraction`: the share of the pairs used for training, between 0 and 1; None where it is unknown, or where
+      the pairs are listed.
     - `split_scheme`, `split_seed`: how they are drawn, see `make_split`; `listed` takes `train_pairs`, the numbers of
-      the train pairs; `unknown`, of imported networks, says that nobody knows: train and test losses are null then.
+      the train pairs, and has no seed; with `unknown`, of imported networks, train and test losses are null.
 
     >>> TaskConfig(p=1)
     Traceback (most recent call last):
@@ -55,12 +58,14 @@ class TaskConfig(Config):
     table: tuple[str, ...] | None = None
     equals_token: bool = True
     operator_token: bool = False
+    b_first: bool = False
+    equals_first: bool = False
     own_tokens_for_b: bool = False
     noise: int = Field(default=0, ge=0)
     noise_seed: int = Field(default=0, ge=0, lt=2**63)
-    train_fraction: float = Field(default=0.3, gt=0, lt=1)
+    train_fraction: float | None = Field(default=0.3, gt=0, lt=1)
     split_scheme: Literal["nanda", "torch", "listed", "unknown"] = "nanda"
-    split_seed: int = Field(default=0, ge=0, lt=2**63)
+    split_seed: int | None = Field(default=0, ge=0, lt=2**63)
     train_pairs: tuple[int, ...] | None = None
 
     @field_validator("operation")
@@ -75,15 +80,32 @@ class TaskConfig(Config):
     def _is_read(cls, table: Any) -> Any:
         return None if table is None else table_rows(table)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _states_no_more_than_is_known(cls, values: Any) -> Any:
+        """Pairs that are listed have no seed and no fraction but their own; of an unknown split, both are unknown."""
+        if not isinstance(values, dict) or values.get("split_scheme") not in ("listed", "unknown"):
+            return values
+        fraction = values.get("train_fraction") if values["split_scheme"] == "unknown" else None
+        return {**values, "train_fraction": fraction, "split_seed": None}
+
     @model_validator(mode="after")
     def _has_a_split(self) -> "TaskConfig":
+        drawn = self.split_scheme in ("nanda", "torch")
+        for name in ("train_fraction", "split_seed"):
+            if drawn and getattr(self, name) is None:
+                raise ValueError(
+                    f"task.{name} = null: needs a number where task.split_scheme = {self.split_scheme!r}; name it, or "
+                    "choose another scheme"
+                )
         if (self.train_pairs is not None) != (self.split_scheme == "listed"):
             raise ValueError(
                 f"task.split_scheme = {self.split_scheme!r} with{'out' if self.train_pairs is None else ''} "
                 "task.train_pairs: 'listed' needs them, the others have none"
             )
-        if self.operator_token and not self.equals_token:
-            raise ValueError("task.operator_token = true: needs task.equals_token = true")
+        for name in ("operator_token", "equals_first"):
+            if getattr(self, name) and not self.equals_token:
+                raise ValueError(f"task.{name} = true: needs task.equals_token = true")
         return self
 
     @model_validator(mode="after")
@@ -107,6 +129,22 @@ class TaskConfig(Config):
         elif self.operation in MODULAR and MODULAR[self.operation].structure == "product":
             _require_irreps_in_reach(FiniteGroup.units(self.p), "p")
         return self
+
+    def without_split(self) -> "TaskConfig":
+        """The same task with its split unknown; of the fraction, what was said is kept.
+
+        >>> config = TaskConfig(p=5).without_split()
+        >>> config.split_scheme, config.train_fraction, config.split_seed
+        ('unknown', None, None)
+        """
+        stated = self.train_fraction if "train_fraction" in self.model_fields_set else None
+        update = {"split_scheme": "unknown", "split_seed": None, "train_pairs": None, "train_fraction": stated}
+        return self.model_copy(update=update)
+
+    def with_train_pairs(self, train_pairs: tuple[int, ...]) -> "TaskConfig":
+        """The same task with its train pairs listed, by their numbers."""
+        update = {"split_scheme": "listed", "split_seed": None, "train_pairs": train_pairs, "train_fraction": None}
+        return self.model_copy(update=update)
 
     def finite_group(self) -> FiniteGroup:
         """The group of an operation on a group."""
@@ -141,7 +179,8 @@ def _require_irreps_in_reach(group: FiniteGroup, setting: str) -> None:
 class Task:
     """All inputs of an operation with their answers and split.
 
-    A network reads the three tokens [a, b, =], [a, operator, b, =] or [a, b], and answers at the last position. Tokens
+    A network reads the three tokens [a, b, =], [a, operator, b, =] or [a, b], or these in another order, see
+    `positions`, and answers at the last position. Tokens
     0 … n_symbols − 1 stand for inputs and answers, then come b's where it has its own, `=`, and the operator. Pairs
     outside the operation's domain do not occur; the others are in the order of their rows, so that over a full domain
     pair (a, b) is row a·n + b.
@@ -182,10 +221,22 @@ class Task:
 
     @property
     def positions(self) -> tuple[str, ...]:
-        """What the network reads, in order."""
-        if not self.config.equals_token:
-            return ("a", "b")
-        return ("a", "operator", "b", "=") if self.config.operator_token else ("a", "b", "=")
+        """What the network reads, in order.
+
+        >>> Task(TaskConfig(p=5, equals_first=True)).positions
+        ('=', 'a', 'b')
+        """
+        config = self.config
+        first, second = ("b", "a") if config.b_first else ("a", "b")
+        pair = (first, "operator", second) if config.operator_token else (first, second)
+        if not config.equals_token:
+            return pair
+        return ("=", *pair) if config.equals_first else (*pair, "=")
+
+    @property
+    def reads_in_order(self) -> bool:
+        """Whether a comes first and what is the same for all pairs comes last."""
+        return not (self.config.b_first or self.config.equals_first)
 
     @property
     def name(self) -> str:
@@ -283,6 +334,13 @@ class Task:
     def split_is_known(self) -> bool:
         return self.config.split_scheme != "unknown"
 
+    @property
+    def split_record(self) -> dict[str, Any]:
+        """What run.json keeps of the split: its hash and how many pairs it has, null where it is unknown."""
+        if not self.split_is_known:
+            return {"hash": None, "train": None, "test": None}
+        return {"hash": self.split.hash, "train": len(self.split.train), "test": len(self.split.test)}
+
     @cached_property
     def split(self) -> Split:
         config = self.config
@@ -291,4 +349,5 @@ class Task:
             return Split(nobody, nobody)
         if config.train_pairs is not None:
             return listed_split(config.train_pairs, self.n_pairs)
+        assert config.train_fraction is not None and config.split_seed is not None, "drawn splits have both"
         return make_split(config.split_scheme, self.n_pairs, config.train_fraction, config.split_seed)

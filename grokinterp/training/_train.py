@@ -18,9 +18,8 @@ from grokinterp.runs import (
     RunFolder,
     TrainingConfig,
     load_run,
-    read_tensors,
     refusals_explained,
-    write_tensors,
+    require_memory,
 )
 from grokinterp.tasks import Task
 
@@ -50,7 +49,7 @@ def train(
     - `progress`: show a progress bar.
 
     **Raises** `GrokinterpError` for a configuration that does not fit, a folder that already holds a run, a full disk,
-    or a loss that is not finite; `KeyboardInterrupt` after Ctrl-C, once the state is saved.
+    or a loss, weight or moment that is not finite; `KeyboardInterrupt` after Ctrl-C, once the state is saved.
 
     >>> import tempfile
     >>> config = RunConfig().with_settings(["task.p=5", "training.steps=3"])
@@ -60,55 +59,65 @@ def train(
     """
     folder = RunFolder(out)
     config = RunConfig.preset(config) if isinstance(config, str) else config
-    config, before = _settle(config, folder, resume)
-    if config.task.split_scheme == "unknown":
-        raise GrokinterpError(
-            "task.split_scheme = 'unknown': a network is trained on pairs that are known; choose nanda, torch or listed"
-        )
-    device = resolve_device(config.training.device)
-
-    previous_threads = torch.get_num_threads()
-    torch.set_num_threads((before.threads if before else config.training.threads) or previous_threads)
-    try:
-        task = Task(config.task)
-        trainer = Trainer(config, task, device)
-        start = 0
-        if before and _has_state(folder):
-            start = trainer.restore(read_tensors(folder.state_path), folder.state_path)
-        if start > config.training.steps:
-            raise GrokinterpError(
-                f"{folder.path} is trained to step {start} already, training.steps = {config.training.steps} is less; "
-                "ask for more steps or choose another folder"
-            )
-        with folder.held():
-            # The line of the last step is the last thing a run writes.
-            complete = _written(folder, start)[-1:] == [config.training.steps] == [start]
-            if not complete:
-                now = describe_environment(device, torch.get_num_threads())
-                environment = before.continued(start, now) if before else now
-                split = {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)}
-                folder.write_record(
-                    {
-                        "config": config.model_dump(mode="json"),
-                        "environment": environment.model_dump(mode="json"),
-                        "split": split,
-                    }
-                )
-                _loop(trainer, config, folder, start, callbacks, progress)
-    finally:
-        torch.set_num_threads(previous_threads)
+    if config is None and not folder.record_path.exists():
+        raise GrokinterpError(f"{folder.path} holds no run to continue; name a preset to start one")
+    # Held from before the first look into the folder: what is there decides with what it is gone on.
+    with folder.held():
+        _train_in(folder, config, resume, callbacks, progress)
     run = load_run(folder.path)
     for callback in callbacks:
         callback.on_end(run)
     return run
 
 
+def _train_in(
+    folder: RunFolder, config: RunConfig | None, resume: bool, callbacks: Sequence[Callback], progress: bool
+) -> None:
+    config, before = _settle(config, folder, resume)
+    if config.task.split_scheme == "unknown":
+        raise GrokinterpError(
+            "task.split_scheme = 'unknown': a network is trained on pairs that are known; choose nanda, torch or listed"
+        )
+    device = resolve_device(config.recipe.device)
+    previous_threads = torch.get_num_threads()
+    torch.set_num_threads((before.threads if before else config.recipe.threads) or previous_threads)
+    try:
+        task = Task(config.task)
+        if device.type == "cpu":
+            require_memory("training", task, config.model)
+        trainer = Trainer(config, task, device)
+        start = 0
+        if before and _has_state(folder):
+            start = folder.read_state(lambda state: trainer.restore(state, folder.state_path))
+        if start > config.recipe.steps:
+            raise GrokinterpError(
+                f"{folder.path} is trained to step {start} already, training.steps = {config.recipe.steps} is less; "
+                "ask for more steps or choose another folder"
+            )
+        # The line of the last step is the last thing a run writes.
+        if _written(folder, start)[-1:] == [config.recipe.steps] == [start]:
+            return
+        now = describe_environment(device, torch.get_num_threads())
+        environment = before.continued(start, now) if before else now
+        split = {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)}
+        folder.write_record(
+            {
+                "config": config.model_dump(mode="json"),
+                "environment": environment.model_dump(mode="json"),
+                "split": split,
+                "checksums": folder.checksums_before(start),
+            }
+        )
+        _loop(trainer, config, folder, start, callbacks, progress)
+    finally:
+        torch.set_num_threads(previous_threads)
+
+
 def _settle(config: RunConfig | None, folder: RunFolder, resume: bool) -> tuple[RunConfig, Environment | None]:
     """The configuration to train with, and the environment of the run in the folder if that is continued."""
     steps = folder.steps()
     if not folder.record_path.exists():
-        if config is None:
-            raise GrokinterpError(f"{folder.path} holds no run to continue; name a preset to start one")
+        assert config is not None, "train() asks for one before it makes the folder"
         if steps or folder.metrics_path.exists() or folder.state_path.exists():
             raise GrokinterpError(
                 f"{folder.path} holds a run's files but no run.json to say what they are; "
@@ -121,6 +130,11 @@ def _settle(config: RunConfig | None, folder: RunFolder, resume: bool) -> tuple[
             "continue it with --resume or choose another folder"
         )
     run = load_run(folder.path)
+    if run.provenance:
+        raise GrokinterpError(
+            f"{folder.path} was imported and cannot be trained further: its optimizer state and most of its training "
+            "settings are unknown; train a network of your own, such as grokinterp train --preset quick --out DIR"
+        )
     if config is None:
         return run.config, run.environment
     differences = _differences(run.config, config, run.environment.threads)
@@ -179,7 +193,7 @@ def _loop(
     callbacks: Sequence[Callback],
     progress: bool,
 ) -> None:
-    settings = config.training
+    settings = config.recipe
     folder.truncate_metrics(start)
     bar = tqdm(total=settings.steps, initial=start, disable=not progress, unit="step", desc="training")
     # The outermost: closing the metrics writes what is left of them, and may be refused too.
@@ -192,18 +206,23 @@ def _loop(
         for step in range(start, settings.steps + 1):
             last = step == settings.steps
             metrics = trainer.losses(step, evaluate=last or step % settings.evaluate_every == 0)
-            _require_finite(metrics, folder)
+            _require_finite(metrics, {name: metrics.get(name, 0.0) for name in ("train_loss", "test_loss")}, folder)
             keep = settings.keeps(step)
+            stopping = interrupt.requested
+            save = keep or step % settings.save_every == 0 or stopping
+            if save or "test_loss" in metrics:
+                # What a run is continued from is finite; at a rate too high moments overflow, and nothing moves on.
+                _require_finite(metrics, trainer.first_not_finite(), folder)
             if keep:
                 folder.write_checkpoint(step, trainer.weights())
                 for callback in callbacks:
                     callback.on_checkpoint(step, folder.checkpoint_path(step))
-            if keep or step % settings.save_every == 0 or interrupt.requested:
+            if save:
                 # A resumed run writes the lines from its state's step on: those before must be on disk first.
                 metrics_file.flush()
                 os.fsync(metrics_file.fileno())
-                write_tensors(folder.state_path, trainer.state(step))
-            if interrupt.requested:
+                folder.write_state(trainer.state(step))
+            if stopping:
                 raise KeyboardInterrupt(f"stopped at step {step}")
             metrics_file.write(json.dumps(metrics) + "\n")
             for callback in callbacks:
@@ -216,13 +235,13 @@ def _loop(
                 bar.set_postfix(train=f"{metrics['train_loss']:.3g}", test=f"{metrics['test_loss']:.3g}", refresh=False)
 
 
-def _require_finite(metrics: dict[str, Any], folder: RunFolder) -> None:
-    for name in ("train_loss", "test_loss"):
-        if not math.isfinite(metrics.get(name, 0.0)):
+def _require_finite(metrics: dict[str, Any], values: dict[str, float], folder: RunFolder) -> None:
+    for name, value in values.items():
+        if not math.isfinite(value):
             steps = folder.steps()
             kept = f"the last good checkpoint is step {steps[-1]}" if steps else "no checkpoint was reached"
             raise GrokinterpError(
-                f"{name} became {metrics[name]} at step {metrics['step']} with learning rate "
+                f"{name} became {value} at step {metrics['step']} with learning rate "
                 f"{metrics['learning_rate']:g}: training stopped, {kept} in {folder.path}; "
-                "lower training.learning_rate or raise training.warmup_steps"
+                "lower training.learning_rate or raise training.warmup_steps, in another folder"
             )

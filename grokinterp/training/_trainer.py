@@ -1,6 +1,7 @@
 """The network, its optimizer and one step of training: what is computed, apart from what is kept."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Trainer:
         self.model = hooked_network(config.model, task, device=device)
         reason = not_covered_by_fast_forward(config.model, task)
         parameters = dict(self.model.named_parameters())
-        summation = config.training.summation
+        summation = config.recipe.summation
         self._fast = None if reason else FastForward(config.model, parameters, summation=summation)
         if reason:
             logger.warning("training with the plain forward: the fast one does not cover %s", reason)
@@ -43,7 +44,7 @@ class Trainer:
         # Noise spoils train pairs alone: on the test pairs the labels are the answers.
         self._labels = {name: torch.from_numpy(task.labels)[pairs].to(device) for name, pairs in chosen.items()}
         self._trained = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
-        settings = config.training
+        settings = config.recipe
         self.optimizer = torch.optim.AdamW(
             self._trained.values(),
             lr=settings.learning_rate,
@@ -71,13 +72,13 @@ class Trainer:
                 metrics["test_loss"] = cross_entropy(test_logits, self._labels["test"]).item()
                 metrics["train_accuracy"] = accuracy(logits, self._labels["train"])
                 metrics["test_accuracy"] = accuracy(test_logits, self._labels["test"])
-        return metrics | {"learning_rate": self.config.training.rate(step)}
+        return metrics | {"learning_rate": self.config.recipe.rate(step)}
 
     def update(self, step: int) -> None:
         """Optimizer call number `step`, with the gradient of the last `losses`."""
         assert self._loss is not None, "losses() comes before update()"
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.training.rate(step)
+            group["lr"] = self.config.recipe.rate(step)
         self.optimizer.zero_grad()
         self._loss.backward()
         self.optimizer.step()
@@ -96,6 +97,21 @@ class Trainer:
         }
         weights = {f"weights.{name}": value for name, value in self.weights().items()}
         return {"step": torch.tensor(step), **weights, **moments}
+
+    def first_not_finite(self) -> dict[str, float]:
+        """The first weight or moment that holds NaN or infinity, by its name in the state, and that number."""
+        moments = {
+            f"{moment}.{name}": values[moment]
+            for name, parameter in self._trained.items()
+            if (values := self.optimizer.state.get(parameter))
+            for moment in ("exp_avg", "exp_avg_sq")
+        }
+        tensors = {f"weights.{name}": value for name, value in self.weights().items()} | moments
+        # The largest of all at once, which costs a twentieth of a step; NaN is passed on.
+        if math.isfinite(torch.nn.utils.get_total_norm(list(tensors.values()), norm_type=math.inf)):
+            return {}
+        name, tensor = next((name, tensor) for name, tensor in tensors.items() if not torch.isfinite(tensor).all())
+        return {name: tensor[~torch.isfinite(tensor)][0].item()}
 
     def restore(self, state: Tensors, path: Path) -> int:
         """Take up `state`, read from `path`, and return its step; a damaged one is refused before anything is taken."""

@@ -141,7 +141,7 @@ def test_of_random_activations_it_explains_what_as_many_random_columns_would():
     assert fit.cross_validated < 0
 
 
-@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("repeats", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_p_values_of_random_activations_are_uniform(repeats):
     p, cross_validated = [], []
     for seed in range(300):

@@ -171,8 +171,18 @@ def test_fast_forward_says_what_it_does_not_cover():
     ("values", "message"),
     [
         ({"d_mlp": 0}, r"model\.d_mlp = 0: needs ≥ 1"),
-        ({"d_head": 16}, r"model\.n_heads × model\.d_head = 4 × 16 = 64, but model\.d_model = 128: they need to be eq"),
-        ({"act_fn": "silu"}, r"model\.act_fn = 'silu': needs one of 'relu', 'gelu' or 'tanh'"),
+        ({"d_head": 16}, r"model\.n_heads × model\.d_head = 4 × 16 = 64, but model\.d_model = 128: set all three, tog"),
+        ({"d_model": 64}, r"model\.d_model = 64: set all three, together; where all are set they need not be equal"),
+        ({"act_fn": "relu2"}, r"model\.act_fn = 'relu2': needs one of 'relu', 'gelu', 'gelu_new', 'silu' or 'tanh'"),
+        (
+            {"normalization": "RMSNorm"},
+            r"normalization = 'RMSNorm': needs one of 'none', 'LN', 'LNPre', 'RMS' or 'RMSP",
+        ),
+        ({"attn_scale": 0}, r"model\.attn_scale = 0: needs > 0"),
+        (
+            {"architecture": "mlp", "normalization": "LNPre"},
+            r"model\.normalization = 'LNPre': a network of architecture 'mlp' has no attention and no normalization; ",
+        ),
         ({"d_mpl": 3}, r"model\.d_mpl: unknown key; did you mean model\.d_mlp\?"),
     ],
 )

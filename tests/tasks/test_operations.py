@@ -245,7 +245,7 @@ def test_noise_that_cannot_be_is_refused(values, message):
 def test_a_table_file_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(GrokinterpError, match=r"table\.csv': it is no text; give the path of a CSV file"):
+    with pytest.raises(GrokinterpError, match=r"task\.table = .*: it is no text; give the path of a CSV file"):
         TaskConfig(operation="table", table=path)
 
 

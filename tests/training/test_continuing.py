@@ -83,7 +83,7 @@ W_E = "embed.W_E"
         ),
         ({f"exp_avg.{W_E}": torch.full((8, 16), float("nan"))}, r"exp_avg\.embed\.W_E is .*, not finite numbers of"),
         ({f"exp_avg_sq.{W_E}": None}, r"lacks exp_avg_sq\.embed\.W_E; restore it from a copy, or train anew"),
-        ({f"weights.{W_E}": torch.zeros(1)}, r"embed\.W_E has shape \(1,\), run\.json needs \(8, 16\)"),
+        ({f"weights.{W_E}": torch.zeros(1)}, r"embed\.W_E has shape \(1,\), needs \(8, 16\)"),
         ({f"weights.{W_E}": torch.full((8, 16), float("inf"))}, r"embed\.W_E holds NaN or infinity"),
         ({f"weights.{W_E}": None}, r"missing \['embed\.W_E'\], unexpected none"),
         ({"step": torch.tensor(-5)}, r"does not say which step it holds; restore it from a copy"),
@@ -105,3 +105,30 @@ def test_resuming_may_name_the_number_of_threads_it_had(half, tiny_config):
         train(tiny_config.with_settings(["training.threads=2"]), half.path, resume=True, progress=False)
     unnamed = tiny_config.with_settings(["training.threads=null"])
     assert train(unnamed, half.path, resume=True, progress=False).last_step == 40
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_is_held_from_before_the_first_look_into_it(tiny_config, tmp_path, monkeypatch, resume):
+    """A second start that comes while the first has looked and not yet written anything."""
+    from grokinterp.training import _train as module
+
+    out, settle = tmp_path / "run", module._settle
+    if resume:
+        train(tiny_config.with_settings(["training.steps=20"]), out, progress=False)
+
+    def settled(*arguments):
+        found = settle(*arguments)
+        with pytest.raises(GrokinterpError, match=r"run: another process is training in it; wait for it or stop it"):
+            train(tiny_config.with_settings(["model.seed=1"]), out, resume=resume, progress=False)
+        return found
+
+    monkeypatch.setattr(module, "_settle", settled)
+    run = train(tiny_config, out, resume=resume, progress=False)
+    assert (run.config.model.seed, run.last_step) == (0, 40)
+
+
+def test_a_start_that_is_refused_leaves_no_folder(tiny_config, tmp_path):
+    for settings in (["training.device=gpu"], ["task.split_scheme=unknown"]):
+        with pytest.raises(GrokinterpError):
+            train(tiny_config.with_settings(settings), tmp_path / "a" / "run", progress=False)
+    assert list(tmp_path.iterdir()) == []

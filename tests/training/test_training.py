@@ -67,7 +67,7 @@ def test_two_runs_are_equal_file_by_file(tiny_run, tiny_config, tmp_path):
     assert files(tmp_path / "again") == files(tiny_run.path)
 
 
-@pytest.mark.parametrize("n_steps", [40, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n_steps", [12, pytest.param(200, marks=pytest.mark.long)])
 def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path, n_steps):
     """The whole = a half + resume + a half, of a network of the paper's shape on two threads."""
     settings = ["task.p=23", "training.threads=2", f"training.checkpoint_every={n_steps // 4}"]
@@ -128,13 +128,18 @@ train(RunConfig(**__import__("json").loads(sys.argv[2])), sys.argv[3], resume=Tr
 """
 
 
-@pytest.mark.parametrize("moment", [6, *(pytest.param(moment, marks=pytest.mark.long) for moment in (0, 1, 2, 3, 11))])
+LATER = (pytest.param(moment, marks=pytest.mark.long) for moment in (0, 1, 2, 4, 9, 12, 15, 18, 21, 24, 40))
+
+
+@pytest.mark.parametrize("moment", [6, *LATER])
 def test_a_killed_process_leaves_a_folder_that_resumes_to_the_same_run(tiny_run, tiny_config, tmp_path, moment):
     """SIGKILL in the middle of the writing of a file, the nth one written."""
     command = [sys.executable, "-c", KILLED, str(moment), tiny_config.model_dump_json(), str(tmp_path / "run")]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     if (tmp_path / "run" / "run.json").exists():
-        assert load_run(tmp_path / "run").config == tiny_config
+        run = load_run(tmp_path / "run")
+        assert run.config == tiny_config
+        assert all(run.snapshot(step).step == step for step in run.steps)
     train(tiny_config, tmp_path / "run", resume=True, progress=False)
     assert files(tmp_path / "run") == files(tiny_run.path)
 
@@ -180,6 +185,23 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tiny
         train(config, tmp_path / "run", progress=False)
     run = load_run(tmp_path / "run")
     assert np.isfinite(run.snapshot().logits).all()
+
+
+@pytest.mark.parametrize(("rate", "first"), [("1e3", 19), ("1e4", 5), ("1e5", 3)])
+def test_moments_that_overflow_stop_the_training_and_what_is_kept_can_be_read_and_resumed(
+    tiny_config, tmp_path, rate, first
+):
+    """The losses stay finite, and nothing moves any more: a step divided by an infinite moment is none."""
+    settings = [f"training.learning_rate={rate}", "training.weight_decay=0", "training.evaluate_every=1"]
+    config = tiny_config.with_settings(settings)
+    said = rf"exp_avg_sq\.\S+ became inf at step {first} with learning rate .*: training stopped, the last good check"
+    with pytest.raises(GrokinterpError, match=said):
+        train(config, tmp_path / "run", progress=False)
+    run = load_run(tmp_path / "run")
+    assert np.isfinite(run.metrics["train_loss"]).all()
+    assert all(run.snapshot(step).step == step for step in run.steps)
+    with pytest.raises(GrokinterpError, match=said):
+        train(None, tmp_path / "run", resume=True, progress=False)
 
 
 def test_an_existing_run_is_never_overwritten(tiny_run, tiny_config):
@@ -257,7 +279,7 @@ def test_threads_are_recorded_used_and_given_back(tiny_run, tiny_config, tmp_pat
     assert json.loads((tiny_run.path / "run.json").read_text())["environment"]["threads"] == 1
 
 
-@pytest.mark.parametrize("n_steps", [100, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n_steps", [60, pytest.param(300, marks=pytest.mark.long)])
 def test_the_shipped_run_starts_as_this_code_trains_it(mainline, tmp_path, n_steps):
     """The first steps again: to three digits, until a chip's own rounding may tell (docs/reproduction.md)."""
     again = train(mainline.config.with_settings([f"training.steps={n_steps}"]), tmp_path, progress=False).metrics
