@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs import Run, Snapshot, load_run
+from grokinterp.runs import Run, Snapshot, load_run, require_memory
 
 from ._attention import mean_attention
 from ._circuit import Circuit, find_circuit, find_keys
@@ -20,6 +20,7 @@ from ._components import structure_needed
 from ._content import report_content
 from ._curves import Curves, curves
 from ._finding import finding
+from ._how_far import HowFar, final_how_far
 from ._key_irreps import RULES
 from ._phases import Phases, find_phases
 from ._spectra import SingularValues, embedding_singular_values
@@ -63,6 +64,11 @@ class Report:
         return self.in_group.key_names if self.in_group else ()
 
     @cached_property
+    def how_far(self) -> HowFar:
+        """How far the network of the last checkpoint is."""
+        return final_how_far(self.run.task, self.final, self.metrics, self.curves.measures)
+
+    @cached_property
     def finding(self) -> list[str]:
         """The result in words: a headline, then the sentences that support it."""
         return finding(self)
@@ -81,12 +87,14 @@ def analyze(
 
     - `run`: a `Run` or the path of its folder.
     - `rule`: how key frequencies or irreps are chosen, see `KeyIrreps`; by default `W_L` in a cyclic group and `logits`
-      in others. Whatever the rule, an irrep whose share of the logits is not above chance (`LogitControl`) is none.
+      in others, or where `W_L` leaves too much out (`find_keys`). Whatever the rule, an irrep whose share of the logits
+      is not above chance (`LogitControl`) does not count.
     - `on_step`: called after each measured checkpoint, for a progress bar.
     """
     run = run if isinstance(run, Run) else load_run(run)
     if rule is not None and rule not in RULES:
         raise GrokinterpError(f"rule {rule!r}: unknown; choose one of {', '.join(RULES)}")
+    require_memory("analysis", run.task, run.config.model)
     # Read once: a run that is still training grows meanwhile.
     steps, metrics = run.steps, run.metrics
     snapshot = run.snapshot(steps[-1] if steps else None)

@@ -55,8 +55,9 @@ def chughtai_metrics(snapshot: Snapshot, *, compat: str | None = None) -> dict[s
     **Arguments:**
 
     - `compat`: None computes all of this as it is defined. `"released"` reproduces the numbers of the released files:
-      losses over more than 15,000 pairs are 8 times too large, `sum_of_squared_weights` is 0, and in Z_113 every
-      `hidden` quantity holds the junk of `released_hidden`; in other cyclic groups that junk is not known.
+      losses over more than 15,000 pairs are 8 times too large, a transformer's `sum_of_squared_weights` is 0 (an MLP's
+      is right), and in Z_113 every `hidden` quantity holds the junk of `released_hidden`; in other cyclic
+      groups that junk is not known.
 
     **Raises** `GrokinterpError` for another `compat`, and for `"released"` in a cyclic group other than Z_113.
     """
@@ -89,12 +90,19 @@ def chughtai_metrics(snapshot: Snapshot, *, compat: str | None = None) -> dict[s
         "percent_unembed_explained": unembedding[keys].sum(),
         "percent_hidden_explained": hidden.explained(keys),
         "percent_hidden_xy_explained": hidden.answer[keys].sum(),
-        "sum_of_squared_weights": 0.0 if compat else sum(sums_of_squared_weights(snapshot.weights).values()),
+        "sum_of_squared_weights": _sum_of_squared_weights(snapshot, compat),
     }
     if compat:
         metrics = {name: value * _chunks(task, name) for name, value in metrics.items()}
     metrics["test_loss_restricted_loss_ratio"] = metrics["test_loss"] / metrics["total_hidden_restricted_loss"]
     return {name: float(value) for name, value in metrics.items()}
+
+
+def _sum_of_squared_weights(snapshot: Snapshot, compat: str | None) -> float:
+    # The released code sums over names that hold `weight`, which no matrix of its transformers is called.
+    if compat and snapshot.config.architecture == "transformer":
+        return 0.0
+    return sum(sums_of_squared_weights(snapshot.weights).values())
 
 
 def irrep_name(structure: Structure, irrep: int) -> str:

@@ -153,7 +153,9 @@ def _cosines(
     snapshot: Snapshot, triples: Int[torch.Tensor, " triple"] | None
 ) -> Iterator[Float[torch.Tensor, " triple"]]:
     """The cosines that exist, in parts: of the triples pair · n_answers + c, or of every c for every pair."""
-    model, task, after_attention = snapshot.model, snapshot.task, f"{snapshot.last_block}.hook_resid_mid"
+    model, task = snapshot.model, snapshot.task
+    # In parallel with attention, the MLP reads the residual before it.
+    after_attention = "" if snapshot.config.parallel_attn_mlp else f"{snapshot.last_block}.hook_resid_mid"
     pairs = torch.arange(task.n_pairs) if triples is None else triples // task.n_answers
     answers = range(task.n_answers) if triples is None else [triples % task.n_answers]
     for chunk in torch.arange(len(pairs)).split(CHUNK):
@@ -163,7 +165,7 @@ def _cosines(
                 wanted = logits[:, answer] if isinstance(answer, int) else logits[range(len(chunk)), answer[chunk]]
                 # No row depends on another, so that the gradient of their sum holds the gradient of each.
                 (gradient,) = torch.autograd.grad(wanted.sum(), embedded, retain_graph=True)
-                yield _existing_cosines(gradient[:, 0], gradient[:, task.positions.index("b")])
+                yield _existing_cosines(*(gradient[:, task.positions.index(letter)] for letter in "ab"))
 
 
 def _embedded_and_logits(

@@ -11,12 +11,14 @@ from jaxtyping import Float
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import irreps
+from grokinterp.guard import whole_characters
 from grokinterp.runs import Run, load_run
 from grokinterp.tasks import Structure
 
 from ._analyze import plain
 from ._circuit import Keys, find_keys
 from ._curves import curves
+from ._how_far import HowFar, final_how_far
 from ._phases import Phases, find_phases
 
 COMPARED_CURVES = (
@@ -36,12 +38,13 @@ _REACHED = ("train_accuracy_first", "train_accuracy_sustained", "test_accuracy_f
 
 @dataclass(frozen=True)
 class Judged:
-    """What a comparison takes from a verdict, see `grokinterp.verdict.Verdict`."""
+    """What a comparison takes from a verdict, see `grokinterp.verdict.Verdict`; `explained` is a `share_name`."""
 
     label: str
     headline: str
     explained: float
     loss_recovered: float
+    share_name: str
 
 
 Judge = Callable[[Run, int], Judged]
@@ -53,7 +56,9 @@ class ComparedRun:
 
     - `name`: the name of its folder, with as much of its path as tells it from the others.
     - `step`: its last checkpoint, which `keys` and `verdict` are of; `measures` has a row for each of its checkpoints.
+    - `known_step`: the same, but None where the files of an imported run do not say which step it is.
     - `metrics`: what the training wrote, a row per step; empty for most imported runs.
+    - `how_far`: how far the network of the last checkpoint is.
     - `group`: the group its answers lie in, None where none is known; `keys`, `key_titles`: its key irreps, in a cyclic
       group frequencies; `irrep_names`, `logit_share`: all irreps, and the logits' fraction of variance in each.
     - `verdict`: None where no one judged.
@@ -66,9 +71,11 @@ class ComparedRun:
     group: str | None
     is_cyclic: bool
     step: int
+    known_step: int | None
     metrics: pd.DataFrame
     measures: pd.DataFrame
     phases: Phases
+    how_far: HowFar
     keys: tuple[str, ...]
     key_titles: tuple[str, ...]
     irrep_names: tuple[str, ...]
@@ -104,7 +111,7 @@ class Comparison:
 
         Verdicts that were not asked for are missing, as are numbers that a run does not have.
         """
-        steps = {**dict.fromkeys(_REACHED, "Int64"), "delay": "Int64"}
+        steps = {"step": "Int64", **dict.fromkeys(_REACHED, "Int64"), "delay": "Int64"}
         return pd.DataFrame([_row(run) for run in self.runs]).astype(steps)
 
     @property
@@ -165,7 +172,7 @@ def run_names(paths: Sequence[Path]) -> list[str]:
         depth = 1
         while depth < len(path.parts) and any(other[-depth:] == path.parts[-depth:] for other in others):
             depth += 1
-        name = "/".join(path.parts[-depth:]).encode(errors="replace").decode()
+        name = whole_characters("/".join(path.parts[-depth:]))
         times = sum(other == path for other in paths[: len(names)])
         names.append(f"{name} ({times + 1})" if times else name)
     return names
@@ -197,9 +204,11 @@ def _compared(run: Run, name: str, judge: Judge | None, tell: Callable[[str], ob
         group=structure.group_name if structure else None,
         is_cyclic=bool(structure and structure.is_cyclic),
         step=snapshot.step,
+        known_step=run.known_step(snapshot.step),
         metrics=metrics,
         measures=measured.measures,
         phases=find_phases(measured.measures, metrics, task.n_answers),
+        how_far=final_how_far(task, measured.measures.iloc[-1].to_dict(), metrics, measured.measures),
         keys=tuple(names[key] for key in chosen),
         key_titles=_titles(structure, keys),
         irrep_names=names,
@@ -220,11 +229,12 @@ def _row(run: ComparedRun) -> dict[str, Any]:
     verdict = run.verdict
     return {
         "run": run.name,
-        "path": str(run.path),
+        "path": whole_characters(str(run.path)),
         "task": run.task,
         "group": run.group,
-        "step": run.step,
+        "step": run.known_step,
         "checkpoints": len(run.measures),
+        "stage": run.how_far.stage,
         "label": verdict.label if verdict else None,
         "explained": verdict.explained if verdict else np.nan,
         "loss_recovered": verdict.loss_recovered if verdict else np.nan,
@@ -239,10 +249,11 @@ def _row(run: ComparedRun) -> dict[str, Any]:
 def _content(run: ComparedRun) -> dict[str, Any]:
     return {
         "name": run.name,
-        "path": str(run.path),
+        "path": whole_characters(str(run.path)),
         "task": run.task,
         "group": run.group,
-        "step": run.step,
+        "step": run.known_step,
+        "stage": run.how_far.stage,
         "verdict": asdict(run.verdict) if run.verdict else None,
         "keys": list(run.keys),
         "key_titles": list(run.key_titles),

@@ -15,7 +15,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.runs import FAST_CHUNK, Snapshot
 from grokinterp.tasks import Structure, Task
+
+from ._remembered import remembered
 
 Table = Float[np.ndarray, "n answer"]
 
@@ -97,12 +100,32 @@ def mean_by_answer(values: Float[np.ndarray, "pair column"], places: Places) -> 
             means += values[pairs]
         else:
             means[counts > nth] += values[pairs[counts > nth]]
-    means /= counts[:, None]
-    if len(counts) == places.structure.n:
+    return _with_unanswered(means / counts[:, None], places)
+
+
+def _with_unanswered(means: Float[np.ndarray, "answered column"], places: Places) -> Float[np.ndarray, "n column"]:
+    if len(means) == places.structure.n:
         return means
     every = np.tile(means.mean(axis=0), (places.structure.n, 1))
     every[places.answered] = means
     return every
+
+
+@remembered
+def mean_neurons_by_answer(snapshot: Snapshot) -> Float[np.ndarray, "n d_mlp"]:
+    """`mean_by_answer` of the last MLP's neurons, some answers at a time where all pairs would not fit."""
+    places = Places.of(snapshot.task)
+    if not snapshot.is_large:
+        return mean_by_answer(snapshot.neurons, places)
+    counts, every = places.counts[places.answered], places.by_answer
+    means = np.zeros((len(counts), snapshot.config.d_mlp))
+    step = max(1, FAST_CHUNK // every.shape[1])
+    for start in range(0, len(counts), step):
+        chosen = slice(start, start + step)
+        counted = (np.arange(every.shape[1]) < counts[chosen, None]).astype(np.float64)
+        neurons = snapshot.neurons_of(every[chosen]).astype(np.float64)
+        means[chosen] = np.matmul(counted[:, None], neurons)[:, 0]
+    return _with_unanswered(means / counts[:, None], places)
 
 
 def answer_component(

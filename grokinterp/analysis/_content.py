@@ -24,9 +24,9 @@ def report_content(report: "Report") -> dict[str, Any]:
         "run": {
             "name": run.path.resolve().name,
             "task": run.task.name,
-            "step": report.snapshot.step,
+            "step": run.known_step(report.snapshot.step),
             "checkpoints": len(report.curves.measures),
-            "split_hash": run.task.split.hash,
+            "split_hash": run.task.split_record["hash"],
             # What run.json says: settings that came later are not there.
             "config": run.config.model_dump(mode="json", exclude_unset=True),
             "environment": run.environment.model_dump(mode="json"),
@@ -37,13 +37,16 @@ def report_content(report: "Report") -> dict[str, Any]:
         "embedding_singular_values": asdict(report.singular_values),
         "attention": {"mean": report.mean_attention},
         "phases": {name: getattr(report.phases, name) for name in ("memorization", "circuit_formation", "cleanup")},
+        "open_phase": report.phases.open_phase,
+        "phase_warnings": report.phases.warnings,
         "accuracy_99": {
             data: {
-                "first": getattr(report.phases, f"{data}_accuracy_first"),
-                "sustained": getattr(report.phases, f"{data}_accuracy_sustained"),
+                what: getattr(report.phases, f"{data}_accuracy_{what}")
+                for what in ("first", "sustained", "stable", "dips")
             }
             for data in ("train", "test")
         },
+        "how_far": {"stage": report.how_far.stage, "says": report.how_far.sentence},
     }
     if report.in_group is None:
         return content | {"key_frequencies": [], "group": None}
@@ -83,12 +86,26 @@ def _in_group(circuit: Circuit) -> dict[str, Any]:
         }
         for irrep, members in neurons.clusters().items()
     }
-    rules = asdict(circuit.found.by_rule)
+    keys, rules = circuit.found, asdict(circuit.found.by_rule)
     return {
         "key_frequencies": list(circuit.keys) if cyclic else [],
         f"key_{plural}": [called(irrep) for irrep in circuit.keys],
         f"key_{plural}_rule": circuit.found.rule,
         f"key_{plural}_by_rule": {rule: [called(irrep) for irrep in irreps] for rule, irreps in rules.items()},
+        f"key_{plural}_instead_of": keys.instead_of,
+        f"key_{plural}_share_by_rule": {
+            rule: float(keys.logit_share[list(irreps)].sum()) for rule, irreps in rules.items()
+        },
+        f"key_{plural}_near_bound": [asdict(one) | {"irrep": called(one.irrep)} for one in keys.near_bound],
+        f"key_{plural}_other_rules": {
+            other.rule: {
+                "also": [called(irrep) for irrep in other.also],
+                "lacks": [called(irrep) for irrep in other.lacks],
+                "also_share": other.also_share,
+                "lacks_share": other.lacks_share,
+            }
+            for other in keys.other_rules
+        },
         "neuron_clusters": {**clusters, "unclustered": neurons.unclustered()},
         "neuron_clusters_threshold": CLUSTER_THRESHOLD,
         "neurons": best(neurons),
@@ -112,7 +129,11 @@ def _in_group(circuit: Circuit) -> dict[str, Any]:
                 for irrep, shares in logit_map.norm_by_cluster.items()
             },
         },
-        "attention": {"to_a": best(circuit.attention.to_a), "to_b": best(circuit.attention.to_b)},
+        "attention": {
+            "to_a": best(circuit.attention.to_a),
+            "to_b": best(circuit.attention.to_b),
+            "spread": circuit.attention.spread,
+        },
         f"excluded_loss_by_{word}": {called(irrep): loss for irrep, loss in circuit.excluded_by_irrep.items()},
     }
 

@@ -9,9 +9,10 @@ from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import FiniteGroup, Subgroup
-from grokinterp.runs import Snapshot
+from grokinterp.runs import FAST_CHUNK, Snapshot
 
 from ._components import Places
+from ._remembered import remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ def coset_concentration(
     return CosetConcentration(proper, least, best)
 
 
+@remembered
 def neuron_cosets(snapshot: Snapshot) -> tuple[CosetConcentration, CosetConcentration] | None:
     """Coset concentration of the last MLP's neurons, of their input from a and of their input from b.
 
@@ -75,7 +77,13 @@ def neuron_cosets(snapshot: Snapshot) -> tuple[CosetConcentration, CosetConcentr
         subgroups = structure.group.subgroups()
     except GrokinterpError:
         return None
-    before = snapshot.activation(f"{snapshot.last_block}.mlp.hook_pre").double().numpy()
-    grid = before[places.grid.reshape(-1)].reshape(structure.n, structure.n, -1)
-    of_a = coset_concentration(grid.mean(axis=1), structure.group, "right", subgroups)
-    return of_a, coset_concentration(grid.mean(axis=0), structure.group, "left", subgroups)
+    n = structure.n
+    of_a, of_b = np.zeros((2, n, snapshot.config.d_mlp))
+    for start in range(0, n, step := max(1, FAST_CHUNK // n)):
+        inputs = snapshot.neuron_inputs_of(places.grid[start : start + step]).astype(np.float64)
+        of_a[start : start + step] = inputs.mean(axis=1)
+        of_b += inputs.sum(axis=0)
+    return (
+        coset_concentration(of_a, structure.group, "right", subgroups),
+        coset_concentration(of_b / n, structure.group, "left", subgroups),
+    )

@@ -36,7 +36,12 @@ class Curves:
     logit_share: Float[np.ndarray, "step irrep"]
 
     def learned_at(self, irrep: int) -> int | None:
-        """The first checkpoint at which the logits' similarity to the irrep's character is above .05."""
+        """The first checkpoint at which the logits' similarity to the irrep's character is above .05.
+
+        None where there is none, and of a run of one checkpoint, which cannot say since when it is so.
+        """
+        if len(self.measures) == 1:
+            return None
         above = np.flatnonzero(self.logit_share[:, irrep] > LEARNED**2)
         return int(self.measures["step"].iloc[above[0]]) if len(above) else None
 

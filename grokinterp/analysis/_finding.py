@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from grokinterp.wording import counted, listed, number, percent
+from grokinterp.wording import character_share, counted, listed, number, percent
+
+from ._how_far import HOW_FAR_THRESHOLDS, UNKNOWN_SPLIT
+from ._key_words import key_doubts
 
 if TYPE_CHECKING:
     from ._analyze import Report
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
 # its logits. Both are stated with their numbers beside the claim. Characters of other groups need not make up most of
 # the logits: within an irrep there are other functions that are largest at the answer.
 MOST = 0.5
-GENERALISED = 0.99
 
 
 def finding(report: "Report") -> list[str]:
@@ -25,6 +27,8 @@ def finding(report: "Report") -> list[str]:
     sentences = [_explained_headline(report, circuit) if circuit and explained else _headline(report, circuit)]
     if circuit and explained:
         sentences += _support(report, circuit)
+    if circuit and report.how_far.is_learned:
+        sentences += key_doubts(circuit.found, circuit.structure)
     if circuit and not circuit.keys:
         sentences.append(_why_no_keys(circuit))
     if circuit is None:
@@ -34,15 +38,15 @@ def finding(report: "Report") -> list[str]:
     if "noise_learned" in report.final:
         noise, learned = counted(report.run.task.config.noise, "wrong label"), report.final["noise_learned"]
         sentences.append(f"Of the {noise} among its training pairs it answers {percent(learned)}.")
-    if math.isnan(report.final["test_accuracy"]):
-        sentences.append("Which pairs it was trained on is not known.")
+    if explained and math.isnan(report.final["test_accuracy"]):
+        sentences.append(UNKNOWN_SPLIT)
     return sentences + _history(report)
 
 
 def _why_no_keys(circuit: "Circuit") -> str:
     control, structure = circuit.found.control, circuit.structure
     word, plural = structure.irrep_word, structure.irrep_words
-    explained = percent(circuit.logits.variance_explained_by_all)
+    explained, share = percent(circuit.logits.variance_explained_by_all), character_share(structure.is_cyclic)
     if control.above_chance:
         named = listed([circuit.structure.basis.irrep_names[irrep] for irrep in control.above_chance])
         return (
@@ -50,10 +54,10 @@ def _why_no_keys(circuit: "Circuit") -> str:
             f"rule logits names {named}."
         )
     if not math.isfinite(control.share):
-        return f"No {word} explains its logits: all {plural} together explain {explained} of their variance."
+        return f"No {word} explains its logits: the {share} of all {plural} is {explained}."
     return (
-        f"No {word} explains more of its logits than chance does: all {plural} together explain {explained} of their "
-        f"variance, and {percent(control.share)} where the answers are relabelled at random; "
+        f"No {word} explains more of its logits than chance does: the {share} of all {plural} is {explained}, and "
+        f"{percent(control.share)} where the answers are relabelled at random; "
         f"{percent(control.reached)} of such relabelings give as much."
     )
 
@@ -62,15 +66,10 @@ def _explains(report: "Report", circuit: "Circuit") -> bool:
     final = report.final
     return (
         bool(circuit.keys)
-        and _unseen_accuracy(final) >= GENERALISED
-        and final["restricted_accuracy"] >= GENERALISED
+        and report.how_far.is_learned
+        and HOW_FAR_THRESHOLDS["generalises"].holds(final["restricted_accuracy"])
         and (circuit.logits.variance_explained >= MOST or not circuit.structure.is_cyclic)
     )
-
-
-def _unseen_accuracy(final: dict[str, int | float]) -> float:
-    """On the test pairs; on all, where nobody knows which those are."""
-    return final["all_accuracy"] if math.isnan(final["test_accuracy"]) else final["test_accuracy"]
 
 
 def _explained_headline(report: "Report", circuit: "Circuit") -> str:
@@ -81,37 +80,17 @@ def _explained_headline(report: "Report", circuit: "Circuit") -> str:
 
 
 def _headline(report: "Report", circuit: "Circuit | None") -> str:
-    final, by_guessing = report.final, 1 / report.run.task.n_answers
-    guess = percent(by_guessing)
-    if _unseen_accuracy(final) >= GENERALISED and circuit:
+    final, far = report.final, report.how_far
+    if far.is_learned and circuit:
         means = "circles" if circuit.structure.is_cyclic else "irreps"
         word, count = circuit.structure.irrep_word, len(circuit.keys)
         return (
-            f"This network has generalised, but not by {means} this analysis can see: "
-            f"{counted(count, word)} {'explains' if count == 1 else 'explain'} "
-            f"{percent(circuit.logits.variance_explained)} of its logits and alone give "
+            f"This network {far.predicate}, but not by {means} this analysis can see: "
+            f"the {character_share(circuit.structure.is_cyclic)} of its {counted(count, word)} is "
+            f"{percent(circuit.logits.variance_explained)}, and alone {'it gives' if count == 1 else 'they give'} "
             f"{percent(final['restricted_accuracy'])} of the answers."
         )
-    if math.isnan(final["test_accuracy"]):
-        return f"This network answers {percent(final['all_accuracy'])} of all pairs; guessing gives {guess}."
-    if final["test_accuracy"] >= GENERALISED:
-        return f"This network has generalised: it answers {percent(final['test_accuracy'])} of the unseen pairs."
-    # Where some labels are wrong, a network has learned its training pairs when it answers what it was told.
-    learned = final.get("train_accuracy_of_labels", final["train_accuracy"]) >= GENERALISED
-    if learned and final["test_accuracy"] >= (1 + by_guessing) / 2:
-        return (
-            f"This network has memorised its training pairs and is about to generalise: it answers "
-            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {guess}."
-        )
-    if learned:
-        return (
-            f"This network has memorised its training pairs and not generalised: it answers "
-            f"{percent(final['test_accuracy'])} of the unseen pairs; guessing gives {guess}."
-        )
-    return (
-        f"This network has not learned its training pairs: it answers {percent(final['train_accuracy'])} of them "
-        f"and {percent(final['test_accuracy'])} of the unseen ones; guessing gives {guess}."
-    )
+    return far.sentence
 
 
 def _support(report: "Report", circuit: "Circuit") -> list[str]:
@@ -143,15 +122,15 @@ def _what_the_logits_are(circuit: "Circuit") -> str:
     if not structure.is_cyclic:
         return (
             f"At each key irrep ρ its logits follow the character χ_ρ({structure.combination} · c⁻¹), which is largest "
-            f"where c is the answer: together these make up {explained} of the variance of its logits, and all irreps "
+            f"where c is the answer: the character share of its logits is {explained}, and that of all irreps "
             f"{percent(circuit.found.control.share)} where the answers are relabelled at random."
         )
     a, b, c = (structure.symbol.format(x=name) for name in "abc")
     angles = f"turns a and b into angles 2πk{_of(a)}/{structure.n} and 2πk{_of(b)}/{structure.n} and "
     return (
         f"At each key frequency k it {angles if structure.is_product else ''}answers where the "
-        f"cosines cos(2πk({structure.combination} − {c})/{structure.n}) agree: together these make up "
-        f"{explained} of the variance of its logits."
+        f"cosines cos(2πk({structure.combination} − {c})/{structure.n}) agree: the cosine share of "
+        f"its logits is {explained}."
     )
 
 
@@ -159,22 +138,54 @@ def _of(symbol: str) -> str:
     return symbol if len(symbol) == 1 else f"·{symbol}"
 
 
+_ENDS = {
+    "memorization": ("Memorization", "the excluded loss was least"),
+    "circuit_formation": ("Circuit formation", "the test loss fell below that of a uniform guess"),
+    "cleanup": ("Cleanup", "the weights had settled"),
+}
+
+
 def _history(report: "Report") -> list[str]:
-    phases = report.phases
     if len(report.curves.measures) == 1:
         return []  # One checkpoint has no history.
-    parts = []
-    if phases.memorization:
-        parts.append(f"memorised until step {phases.memorization[1]:,}")
-    if phases.circuit_formation:
-        parts.append(f"formed its circuit until step {phases.circuit_formation[1]:,}")
-    if phases.cleanup:
-        parts.append(f"cleaned up until step {phases.cleanup[1]:,}")
-    sentences = [f"It {listed(parts)}."] if parts else []
-    if phases.test_accuracy_sustained is not None:
-        known = phases.train_accuracy_sustained
-        after = "" if known is None else f"; its training pairs it knew from step {known:,}"
+    phases, sentences = report.phases, []
+    over = {name: span for name in _ENDS if (span := getattr(phases, name)) and not phases.is_open(name)}
+    if over:
+        parts = []
+        for name, span in over.items():
+            word, sign = _ENDS[name]
+            if name == "memorization" and "excluded_loss" not in report.curves.measures:
+                sign = "the training pairs were known"
+            parts.append(f"{word if not parts else word.lower()} ended at step {span[1]:,} ({sign})")
+        sentences.append(f"{listed(parts)}.")
+    if phases.open_phase == "memorization":
+        _, last = getattr(phases, phases.open_phase)
         sentences.append(
-            f"From step {phases.test_accuracy_sustained:,} on it answers at least 99 % of unseen pairs{after}."
+            f"Memorization was not over at step {last:,}: the excluded loss had not risen, so no "
+            f"circuit formation is seen."
         )
-    return sentences
+    elif phases.open_phase:
+        start, last = getattr(phases, phases.open_phase)
+        sentences.append(
+            f"{_ENDS[phases.open_phase][0]} had begun at step {start:,} and was not over at step {last:,}."
+        )
+    known = [text for text in (_reached(report, data, name) for data, name in _PAIRS) if text]
+    if known:
+        sentences.append(f"It answers at least 99 % of {' and of '.join(known)}.")
+    return [*sentences, *phases.warnings]
+
+
+_PAIRS = (("train", "its training pairs"), ("test", "the unseen pairs"))
+
+
+def _reached(report: "Report", data: str, pairs: str) -> str:
+    """Since when 99 % are right, the first time where that was earlier, and what fell below later."""
+    phases = report.phases
+    first, stable, dips = (getattr(phases, f"{data}_accuracy_{what}") for what in ("first", "stable", "dips"))
+    if stable is None:
+        return ""
+    earlier = f", at step {first:,} for the first time" if first != stable else ""
+    later = f", at step {dips[-1]:,} below it once more" if len(dips) == 1 else ""
+    if len(dips) > 1:
+        later = f", at {len(dips)} later evaluations below it, the last of them at step {dips[-1]:,}"
+    return f"{pairs} from step {stable:,} on{f' ({(earlier + later)[2:]})' if earlier or later else ''}"

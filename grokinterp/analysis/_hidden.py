@@ -3,7 +3,8 @@
 H are the activations of the last MLP over the pairs. Its variance splits into functions of a, of b and of the answer ab
 by irrep, and the rest; for every irrep these three are orthogonal to each other and to those of other irreps.
 Restricted and excluded losses carry P_ρ H and H − P_ρ H to the logits by W_L = W_out W_U alone: the skip connection and
-the biases are left out, so that H must hold everything (`ProgressMeasures` with kind `neurons` keeps them).
+the biases are left out, so that H must hold everything (`ProgressMeasures` with kind `neurons` keeps them). Before an
+unembedding with a normalization no such map is the network's: both losses are NaN.
 """
 
 from collections.abc import Iterable
@@ -65,6 +66,8 @@ def hidden_losses(
 
     H is not centred and the trivial irrep is not in P, as in Chughtai et al. 2023, §5.3.
     """
+    if not progress.linear_from_neurons:
+        return HiddenLosses(restricted=float("nan"), excluded=float("nan"))
     structure, task = progress.structure, progress.task
     kept = answer_component(progress.mean_neurons_by_answer, irreps, structure) @ progress.W_L.T
     train = progress.inside("train")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ._components import Places, mean_by_quotient
 from ._logits import LogitDecomposition
@@ -12,6 +12,12 @@ from ._spectra import Basis, Spectrum
 
 # Chughtai et al. 2023 call an irrep key if its logit similarity on the final network is above this.
 SIMILAR = 0.005
+# A row of W_L or W_E that is longer than this part of the longest makes its irrep key.
+QUARTER = 0.25
+# Logits (float32) that are relabelled at a time.
+_ROWS = 2**25
+# Key irreps that make up less of the logits than an account must give leave something out (`find_keys`).
+ENOUGH = 0.85
 # In small groups a relabeling may come near a symmetry of the group, so the network need not be above all of them.
 REACHED = 0.01
 
@@ -59,11 +65,22 @@ def irreps_above_quarter(component_norms: Float[np.ndarray, " n"], basis: Basis)
     >>> irreps_above_quarter(np.array([9.0, 4.0, 0.5, 0.9, 0.9]), FourierBasis(5))
     (1,)
     """
+    longest = longest_rows(component_norms, basis)
+    return tuple(np.flatnonzero(longest > QUARTER).tolist())
+
+
+def longest_rows(component_norms: Float[np.ndarray, " n"], basis: Basis) -> Float[np.ndarray, " irrep"]:
+    """The longest row of each irrep, as part of the longest of all; 0 for the constant and where all are 0.
+
+    >>> from grokinterp.fourier import FourierBasis
+    >>> longest_rows(np.array([9.0, 4.0, 0.5, 0.9, 0.8]), FourierBasis(5))
+    array([0.   , 1.   , 0.225])
+    """
     largest = component_norms[1:].max(initial=0.0)
-    if not largest:
-        return ()
-    rows = range(1, len(basis.irrep_names))
-    return tuple(irrep for irrep in rows if component_norms[list(basis.rows(irrep))].max() > largest / 4)
+    longest = np.zeros(len(basis.irrep_names))
+    for irrep in range(1, len(longest)) if largest else ():
+        longest[irrep] = component_norms[list(basis.rows(irrep))].max() / largest
+    return longest
 
 
 @dataclass(frozen=True)
@@ -115,9 +132,11 @@ def _relabelled_shares(
     """Shares of the logits' variance, by `decompose_logits`, for random places of the symbols."""
     structure = places.structure
     n, counts = structure.n, places.counts[places.answered]
-    rows = logits[places.grid.reshape(-1)][:, structure.outputs]
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    squares = np.einsum("nc,nc->n", rows, rows, dtype=np.float64)
+    grid, outputs = places.grid.reshape(-1), structure.outputs
+    step = max(1, _ROWS // n)
+    squares = np.concatenate(
+        [_squares(_centred(logits[grid[start : start + step]][:, outputs])) for start in range(0, len(grid), step)]
+    )
     weights = n / np.maximum(places.counts, 1)
     answers = places.element[places.grid]
     # A symbol goes to one place whether it is a or b: the embedding is the same for both.
@@ -128,15 +147,38 @@ def _relabelled_shares(
         a, c = random.permutation(n), random.permutation(n)
         b = place_b[np.searchsorted(np.sort(structure.inputs_b), structure.inputs_a[a[of_b]])]
         relabelled = answers[np.ix_(a, b)].reshape(-1)
-        by_answer = np.argsort(relabelled, kind="stable")
+        by_answer = grid[np.argsort(relabelled, kind="stable")]
+        ends = np.cumsum(counts)
         means = np.zeros((n, n))
-        sums = np.add.reduceat(rows[by_answer], np.cumsum(counts) - counts, axis=0)
-        means[places.answered] = sums / counts[:, None]
+        for first, last in _runs(ends, step):
+            start = ends[first - 1] if first else 0
+            rows = _centred(logits[by_answer[start : ends[last - 1]]][:, outputs])
+            sums = np.add.reduceat(rows, ends[first:last] - counts[first:last] - start, axis=0)
+            means[places.answered[first:last]] = sums / counts[first:last, None]
         profile = mean_by_quotient(means[:, c], structure, places.answered)
         coefficients = structure.basis.class_functions[1:] @ profile
         variance = float(squares @ weights[relabelled]) or 1.0
         shares.append(n * len(places.answered) * coefficients**2 / variance)
     return np.array(shares)
+
+
+def _centred(rows: Float[np.ndarray, "row n"]) -> Float[np.ndarray, "row n"]:
+    return rows - rows.mean(axis=1, keepdims=True)
+
+
+def _squares(rows: Float[np.ndarray, "row n"]) -> Float[np.ndarray, " row"]:
+    return np.einsum("nc,nc->n", rows, rows, dtype=np.float64)
+
+
+def _runs(ends: Int[np.ndarray, " answer"], most: int) -> list[tuple[int, int]]:
+    """Runs of answers, first and last + 1, with at most so many pairs each, or one answer."""
+    runs, first = [], 0
+    while first < len(ends):
+        before = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + most, side="right")))
+        runs.append((first, last))
+        first = last
+    return runs
 
 
 def _relabelings(n: int) -> int:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from grokinterp.runs import Snapshot
+from grokinterp.runs import FAST_CHUNK, Snapshot
 
-from ._components import Places, mean_by_answer
+from ._components import Places, mean_neurons_by_answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +70,15 @@ def logit_map(snapshot: Snapshot, keys: tuple[int, ...], clusters: Mapping[int, 
     coefficients = basis.transform(W_L, axis=0)
     directions = {irrep: coefficients[list(basis.rows(irrep))] for irrep in keys}
     residual = W_L - basis.project(W_L, keys, axis=0)
-    answers = basis.transform(mean_by_answer(snapshot.neurons, places), axis=0)
+    means = mean_neurons_by_answer(snapshot)
+    answers = basis.transform(means, axis=0)
     norm = float(np.linalg.norm(W_L)) or 1.0
     return LogitMap(
         rank=sum(len(rows) for rows in directions.values()),
         residual_fraction=float(np.linalg.norm(residual)) / norm,
         singular_values=np.linalg.svd(W_L, compute_uv=False),
         directions=directions,
-        variance_explained={irrep: _variance_explained(snapshot, places, irrep, directions[irrep]) for irrep in keys},
+        variance_explained=_variance_explained(snapshot, places, directions, means),
         norm_by_cluster={irrep: _norm_by_cluster(rows, clusters) for irrep, rows in directions.items()},
         representation={
             irrep: RepresentationMap.of(answers[list(basis.rows(irrep))] @ rows.T) for irrep, rows in directions.items()
@@ -86,21 +87,33 @@ def logit_map(snapshot: Snapshot, keys: tuple[int, ...], clusters: Mapping[int, 
 
 
 def _variance_explained(
-    snapshot: Snapshot, places: Places, irrep: int, rows: Float[np.ndarray, "row d_mlp"]
-) -> list[float]:
-    inside = places.element >= 0
-    neurons = snapshot.neurons[inside].astype(np.float64)
-    read = neurons @ rows.T
-    read = read - read.mean(axis=0)
-    basis = places.structure.basis
-    targets = basis.matrix[list(basis.rows(irrep))][:, places.element[inside]]
-    targets = targets / np.linalg.norm(targets, axis=1, keepdims=True)
-    total = (read**2).sum(axis=0)
-    aligned = np.einsum("rn,nr->r", targets, read) ** 2
+    snapshot: Snapshot,
+    places: Places,
+    directions: Mapping[int, Float[np.ndarray, "row d_mlp"]],
+    means: Float[np.ndarray, "n d_mlp"],
+) -> dict[int, list[float]]:
+    """Per irrep and row, from some pairs at a time; `means` are those of the neurons by answer."""
+    if not directions:
+        return {}
+    basis, inside = places.structure.basis, np.flatnonzero(places.element >= 0)
+    rows = np.concatenate(list(directions.values()))
+    targets = basis.matrix[[row for irrep in directions for row in basis.rows(irrep)]]
+    lengths = np.sqrt(targets**2 @ places.counts)
+    mean = places.counts @ means / len(inside)
+    total, aligned, squares = np.zeros(len(rows)), np.zeros(len(rows)), 0.0
+    for start in range(0, len(inside), FAST_CHUNK):
+        pairs = inside[start : start + FAST_CHUNK]
+        neurons = snapshot.neurons_of(pairs).astype(np.float64)
+        read = (neurons - mean) @ rows.T
+        squares += float(np.vdot(neurons, neurons))
+        total += np.einsum("nr,nr->r", read, read)
+        aligned += np.einsum("rn,nr->r", targets[:, places.element[pairs]], read)
     # A row that W_L does not have reads only float32's grain of the others.
-    grain = np.finfo(np.float32).eps * np.linalg.norm(neurons) * np.linalg.norm(snapshot.W_L)
-    alive = total > grain**2
-    return np.where(alive, aligned / np.where(alive, total, 1.0), 0.0).tolist()
+    grain = np.finfo(np.float32).eps * np.sqrt(squares) * np.linalg.norm(snapshot.W_L)
+    alive = (total > grain**2) & (lengths > 0)
+    shares = np.where(alive, (aligned / np.where(alive, lengths, 1.0)) ** 2 / np.where(alive, total, 1.0), 0.0)
+    ends = np.cumsum([len(of) for of in directions.values()])[:-1]
+    return {irrep: of.tolist() for irrep, of in zip(directions, np.split(shares, ends), strict=True)}
 
 
 def _norm_by_cluster(rows: Float[np.ndarray, "row d_mlp"], clusters: Mapping[int, list[int]]) -> dict[int, float]:

@@ -3,12 +3,15 @@
 For Z_p that is Σ_k α_k cos(w_k(a + b − c)) (Nanda et al. 2023, §4.2); for other groups Chughtai et al. 2023, §4.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from ._components import Places, mean_by_answer, mean_by_quotient
+from grokinterp.runs import Snapshot
+
+from ._components import Places, Table, mean_by_answer, mean_by_quotient
+from ._remembered import remembered
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +55,29 @@ class LogitDecomposition:
         return float(np.sqrt(max(0.0, 1.0 - self.variance_explained)))
 
 
+def logit_decomposition(snapshot: Snapshot, keys: tuple[int, ...]) -> LogitDecomposition:
+    """`decompose_logits` of a checkpoint's logits, which is done once."""
+    return replace(_of_snapshot(snapshot), keys=keys)
+
+
+@remembered
+def _of_snapshot(snapshot: Snapshot) -> LogitDecomposition:
+    return decompose_logits(snapshot.logits, Places.of(snapshot.task), (), mean_logits_by_answer(snapshot))
+
+
+@remembered
+def mean_logits_by_answer(snapshot: Snapshot) -> Table:
+    """`mean_by_answer` of a checkpoint's logits."""
+    return mean_by_answer(snapshot.logits, Places.of(snapshot.task))
+
+
 def decompose_logits(
-    logits: Float[np.ndarray, "pair answer"], places: Places, keys: tuple[int, ...]
+    logits: Float[np.ndarray, "pair answer"],
+    places: Places,
+    keys: tuple[int, ...],
+    means: Table | None = None,
 ) -> LogitDecomposition:
-    """Project logits on the character of each irrep, in float64.
+    """Project logits on the character of each irrep, in float64; `means` by answer, where they are known already.
 
     >>> from grokinterp.tasks import Task, TaskConfig
     >>> task = Task(TaskConfig(p=7))
@@ -75,7 +97,7 @@ def decompose_logits(
         squares = np.einsum("nc,nc->n", kept, kept, dtype=np.float64)
         squared = squares @ weights
         centred = float((squares - n * row_means**2) @ weights)
-    means = mean_by_answer(logits, places)[:, structure.outputs]
+    means = (mean_by_answer(logits, places) if means is None else means)[:, structure.outputs]
     answered = places.answered
     profile = mean_by_quotient(means - means.mean(axis=1, keepdims=True), structure, answered)
     # Every answer stands for n pairs: that many rows has the cube over which C_ρ is a unit vector.

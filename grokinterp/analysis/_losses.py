@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from grokinterp.runs import CHUNK, Snapshot
 from grokinterp.tasks import Task
-from grokinterp.training import accuracy as _accuracy
-from grokinterp.training import cross_entropy as _cross_entropy
+
+from ._remembered import remembered
 
 DataSet = Literal["train", "test", "all"]
 
@@ -30,21 +31,57 @@ def loss(logits: Float[np.ndarray, "pair answer"], task: Task, data: DataSet) ->
     """
     if data != "all" and not task.split_is_known:
         return float("nan")
-    chosen = torch.from_numpy(pairs_of(task, data))
-    return _cross_entropy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen]).item()
+    losses = losses_by_row(logits, task.answers, None if data == "all" else pairs_of(task, data))
+    return float(losses.mean()) if len(losses) else float("nan")
 
 
 def losses_by_row(
-    logits: Float[np.ndarray, "chosen answer"], answers: Int[np.ndarray, " chosen"]
+    logits: Float[np.ndarray, "row answer"],
+    answers: Int[np.ndarray, " row"],
+    rows: Int[np.ndarray, " chosen"] | None = None,
 ) -> Float[np.ndarray, " chosen"]:
-    """Cross-entropy of each row."""
-    log_p = torch.log_softmax(torch.from_numpy(logits).double(), dim=-1).numpy()
-    return -log_p[np.arange(len(answers)), answers]
+    """Cross-entropy of each row, or of each chosen one."""
+    # A table's answers are read-only, which torch warns of.
+    every, right = torch.from_numpy(logits), torch.from_numpy(np.array(answers))
+    losses = np.empty(len(every) if rows is None else len(rows))
+    for start in range(0, len(losses), CHUNK):  # In float64 all rows are several times the logits.
+        chosen = slice(start, start + CHUNK)
+        which = chosen if rows is None else torch.from_numpy(rows[chosen])
+        found = torch.nn.functional.cross_entropy(every[which].double(), right[which], reduction="none")
+        losses[chosen] = found.numpy()
+    return losses
+
+
+def largest_logits(logits: Float[np.ndarray, "row answer"]) -> Int[np.ndarray, " row"]:
+    """The answer with the largest logit of each row."""
+    return torch.from_numpy(logits).argmax(dim=-1).numpy()
+
+
+def losses_by_pair(snapshot: Snapshot) -> Float[np.ndarray, " pair"]:
+    """The network's own cross-entropy on each pair."""
+    return _judged(snapshot)[0]
+
+
+def answers_given(snapshot: Snapshot) -> Int[np.ndarray, " pair"]:
+    """What the network answers to each pair."""
+    return _judged(snapshot)[1]
+
+
+@remembered
+def _judged(snapshot: Snapshot) -> tuple[Float[np.ndarray, " pair"], Int[np.ndarray, " pair"]]:
+    return losses_by_row(snapshot.logits, snapshot.task.answers), largest_logits(snapshot.logits)
 
 
 def accuracy(logits: Float[np.ndarray, "pair answer"], task: Task, data: DataSet) -> float:
     """Share of the pairs in `data` whose largest logit is the answer's, NaN as in `loss`."""
     if data != "all" and not task.split_is_known:
         return float("nan")
-    chosen = torch.from_numpy(pairs_of(task, data))
-    return _accuracy(torch.from_numpy(logits)[chosen], torch.from_numpy(task.answers)[chosen])
+    return share_right(largest_logits(logits), task, data)
+
+
+def share_right(given: Int[np.ndarray, " pair"], task: Task, data: DataSet) -> float:
+    """Share of the pairs in `data` that are answered right; NaN as in `loss`."""
+    if data != "all" and not task.split_is_known:
+        return float("nan")
+    chosen = pairs_of(task, data)
+    return float((given[chosen] == task.answers[chosen]).mean()) if len(chosen) else float("nan")

@@ -1,5 +1,6 @@
 """Which frequency or irrep a neuron (or an attention head) computes with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,8 +10,11 @@ from jaxtyping import Float, Int
 from grokinterp.runs import Snapshot
 
 from ._components import Places
+from ._remembered import remembered
 
 CLUSTER_THRESHOLD = 0.85
+# Of float64: coefficients that are added up at a time, and values that are transformed at a time.
+_COEFFICIENTS, _VALUES = 2**25, 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,8 @@ def best_irreps(functions: Float[np.ndarray, "pair neuron"], places: Places, *, 
     """
     if _has_short_way(places):
         return BestIrreps(_shares_by_sums(functions, places))
+    if not places.structure.is_cyclic:
+        return BestIrreps(_shares_by_rows(functions.__getitem__, functions.shape[1], places))
     starts = range(0, max(functions.shape[1], 1), chunk)
     return BestIrreps(np.concatenate([_shares(functions[:, start : start + chunk], places) for start in starts]))
 
@@ -103,6 +109,54 @@ def _shares_by_sums(functions: Float[np.ndarray, "pair neuron"], places: Places)
     return _share_of_variance(blocks, variance, largest, n)
 
 
+def _shares_by_rows(
+    values_of: Callable[[Int[np.ndarray, "a n"]], Float[np.ndarray, "a n neuron"]], n_neurons: int, places: Places
+) -> Float[np.ndarray, "neuron irrep"]:
+    """The shares from some rows of the grid of pairs at a time: of the transform, the blocks (ρ, ρ) alone are kept."""
+    basis = places.structure.basis
+    matrix, rows = basis.matrix, [list(basis.rows(irrep)) for irrep in range(1, len(basis.irrep_names))]
+    kept = sum(len(of) ** 2 for of in rows)
+    return np.concatenate(
+        [
+            _shares_of_some(values_of, slice(start, min(start + width, n_neurons)), places, matrix, rows)
+            for width in (max(1, min(n_neurons, _COEFFICIENTS // kept)),)
+            for start in range(0, max(n_neurons, 1), width)
+        ]
+    )
+
+
+def _shares_of_some(
+    values_of: Callable[[Int[np.ndarray, "a n"]], Float[np.ndarray, "a n neuron"]],
+    neurons: slice,
+    places: Places,
+    matrix: Float[np.ndarray, "row n"],
+    rows: list[list[int]],
+) -> Float[np.ndarray, "neuron irrep"]:
+    n, width = places.structure.n, neurons.stop - neurons.start
+    of_a, of_b, squares, largest = np.zeros((n, width)), np.zeros((n, width)), np.zeros(width), np.zeros(width)
+    blocks = [np.zeros((len(of), len(of), width)) for of in rows]
+    middle = None
+    step = max(1, _VALUES // (n * max(width, 1)))
+    for start in range(0, n, step):
+        chosen = slice(start, min(start + step, n))
+        values = values_of(places.grid[chosen])[..., neurons].astype(np.float64)
+        largest = np.maximum(largest, np.abs(values).max(axis=(0, 1)))
+        # Sums of squares about a value near the mean: of large numbers with a small spread they would lose digits.
+        middle = values.mean(axis=(0, 1)) if middle is None else middle
+        values -= middle
+        of_a[chosen] = values.sum(axis=1)
+        of_b += values.sum(axis=0)
+        squares += np.einsum("abm,abm->m", values, values)
+        along_b = np.matmul(matrix, values)
+        for of, block in zip(rows, blocks, strict=True):
+            block += np.tensordot(matrix[of, chosen], along_b[:, of], (1, 0))
+    variance = squares - of_a.sum(axis=0) ** 2 / n**2
+    alone = [((matrix[of] @ sums) ** 2).sum(axis=0) / n for sums in (of_a, of_b) for of in rows]
+    both = [(block**2).sum(axis=(0, 1)) for block in blocks]
+    of_irreps = np.array(both) + np.array(alone[: len(rows)]) + np.array(alone[len(rows) :])
+    return _share_of_variance(of_irreps, variance, largest, n)
+
+
 def _share_of_variance(
     blocks: Float[np.ndarray, "irrep neuron"],
     variance: Float[np.ndarray, " neuron"],
@@ -124,6 +178,10 @@ def neuron_spectrum(snapshot: Snapshot, neuron: int) -> Float[np.ndarray, "irrep
     return np.sqrt(places.structure.basis.power_2d(grid - grid.mean()))
 
 
+@remembered
 def neuron_irreps(snapshot: Snapshot) -> BestIrreps:
     """Best irrep of every MLP neuron, after the non-linearity."""
-    return best_irreps(snapshot.neurons, Places.of(snapshot.task))
+    places = Places.of(snapshot.task)
+    if places.structure.is_cyclic:
+        return best_irreps(snapshot.neurons, places)
+    return BestIrreps(_shares_by_rows(snapshot.neurons_of, snapshot.config.d_mlp, places))

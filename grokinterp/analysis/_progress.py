@@ -7,9 +7,9 @@ K are frequencies of Z_p, or irreps of another group. P_ρ comes in three kinds:
 functions of the answer in ρ (cos, sin of w_k(a+b)); `3d` projects them on the character χ_ρ(answer · c⁻¹)
 (cos(w_k(a+b−c))); and `neurons` projects the MLP's activations on the functions of the answer and lets W_out W_U carry
 them to the logits, as in TransformerLens' demo (the skip connection stays; `hidden_losses` leaves it out); after a
-final LayerNorm that map is not linear, and the loss is NaN. The projection is always fitted on all pairs; the data set
-on which the loss is taken is the caller's choice. The paper takes excluded loss on the train pairs, restricted on all.
-Pairs whose answer has no place in the group, such as products with zero, take no part in either.
+final normalization that map is not linear, and the loss is NaN. The projection is always fitted on all pairs; the data
+set on which the loss is taken is the caller's choice. The paper takes excluded loss on the train pairs, restricted on
+all. Pairs whose answer has no place in the group, such as products with zero, take no part in either.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,15 @@ from jaxtyping import Float, Int
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure, Task
 
-from ._components import Places, Table, answer_component, character_component, mean_by_answer
+from ._components import (
+    Places,
+    Table,
+    answer_component,
+    character_component,
+    mean_by_answer,
+    mean_neurons_by_answer,
+)
+from ._logits import mean_logits_by_answer
 from ._losses import DataSet, losses_by_row, pairs_of
 
 Kind = Literal["2d", "3d", "neurons"]
@@ -55,13 +63,18 @@ class ProgressMeasures:
     def of(cls, snapshot: Snapshot) -> "ProgressMeasures":
         """Evaluate the checkpoint on all pairs."""
         places = Places.of(snapshot.task)
-        activations = snapshot.fast()
-        logits = activations.logits[:, : snapshot.task.n_answers].numpy()
+        if snapshot.is_large:
+            logits, means = snapshot.logits, mean_logits_by_answer(snapshot)
+            of_neurons = mean_neurons_by_answer(snapshot)
+        else:
+            activations = snapshot.fast()
+            logits = activations.logits[:, : snapshot.task.n_answers].numpy()
+            means, of_neurons = (mean_by_answer(of, places) for of in (logits, activations.neurons.numpy()))
         return cls(
             places=places,
             logits=logits,
-            mean_logits_by_answer=mean_by_answer(logits, places),
-            mean_neurons_by_answer=mean_by_answer(activations.neurons.numpy(), places),
+            mean_logits_by_answer=means,
+            mean_neurons_by_answer=of_neurons,
             W_L=snapshot.W_L,
             linear_from_neurons=snapshot.config.normalization == "none",
         )

@@ -79,7 +79,7 @@ def test_the_measures_are_a_row_per_checkpoint_with_the_final_values_last(mainli
 def test_an_untrained_network_is_not_credited_with_an_algorithm(tiny_config, tmp_path):
     run = train(tiny_config.with_settings(["task.p=23", "training.steps=1"]), tmp_path, progress=False)
     report = analyze(run)
-    assert report.finding[0].startswith("This network has not learned its training pairs: it answers ")
+    assert report.finding[0].startswith("This network answers no better than guessing: it answers ")
     assert report.circuit.logits.variance_explained < 0.05
     assert report.to_dict()["phases"] == {"memorization": None, "circuit_formation": None, "cleanup": None}
 

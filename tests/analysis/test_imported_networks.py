@@ -14,6 +14,7 @@ def imported(shared_data, tmp_path, name):
     return import_run(path, tmp_path / "run")
 
 
+@pytest.mark.long
 def test_nandas_network_of_another_seed(shared_data, tmp_path):
     run = imported(shared_data, tmp_path, "nanda/wd_10-1_mod_addition_loss_curve.pth")
     assert run.provenance["notes"][0].startswith("The split is that of seed 1 at 0.3: ")
@@ -37,7 +38,10 @@ def test_nandas_network_of_another_seed(shared_data, tmp_path):
 @pytest.mark.parametrize(
     ("run_id", "loss", "norm", "symmetricity", "of_100", "irrelevance", "of_wrong", "keys"),
     [
-        ("p99zdpze5l", 1.384e-7, 22.854, 0.993761, 0.993665, 0.171736, 0.221807, (3, 15, 17)),
+        pytest.param(
+            *("p99zdpze5l", 1.384e-7, 22.854, 0.993761, 0.993665, 0.171736, 0.221807, (3, 15, 17)),
+            marks=pytest.mark.long,
+        ),
         ("l8k1hzciux", 1.561e-7, 24.814, 0.346125, 0.333638, 0.848260, 0.884918, (13, 16, 21)),
     ],
 )

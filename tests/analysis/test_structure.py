@@ -25,7 +25,7 @@ from grokinterp.analysis import (
     sums_of_squared_weights,
 )
 from grokinterp.fourier import FourierBasis
-from grokinterp.models import ModelConfig
+from grokinterp.models import ModelConfig, initial_weights
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
 
@@ -89,7 +89,7 @@ def with_embedding(W_E: np.ndarray) -> Snapshot:
     """A network whose embedding alone matters; the last row is that of `=`."""
     task, config = Task(TaskConfig(p=len(W_E))), ModelConfig(n_heads=1, d_head=W_E.shape[1], d_model=W_E.shape[1])
     rows = torch.from_numpy(np.vstack([W_E, np.ones(W_E.shape[1])])).float()
-    return Snapshot(step=0, task=task, config=config, weights={"embed.W_E": rows})
+    return Snapshot(step=0, task=task, config=config, weights={**initial_weights(config, task), "embed.W_E": rows})
 
 
 def test_circles_are_round_for_an_embedding_on_circles():
