@@ -3,16 +3,21 @@
 import csv
 import io
 import os
+import re
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs import RunFolder, make_folder, write_whole
+from grokinterp.runs import RunFolder, make_folder, only_process, remove_leftovers, write_whole
 
 COLUMNS: tuple[str, ...] = (
     "run",
@@ -75,14 +80,17 @@ def verdicts(
     root, path = Path(folder), Path(csv_path)
     runs = runs_below(root)
     names = {str(run.relative_to(root)): run for run in runs}
-    rows = {row["run"]: row for row in read_rows(path) if row["run"] in names}
-    waiting = [name for name, run in names.items() if not _is_done(rows.get(name), run, full)]
-    make_folder(path.resolve().parent)
-    for row in _judged({name: names[name] for name in waiting}, jobs or os.cpu_count() or 1, full):
-        rows[row["run"]] = row
-        write_whole(path, _as_csv(rows[name] for name in names if name in rows))
-        if on_row:
-            on_row(row)
+    place = path.absolute().parent
+    make_folder(place)
+    with only_process(place / path.name, writes="is judging runs into it"):
+        remove_leftovers(place, re.escape(path.name))
+        rows = {row["run"]: row for row in read_rows(path) if row["run"] in names}
+        waiting = [name for name, run in names.items() if not _is_done(rows.get(name), run, full)]
+        for row in _judged({name: names[name] for name in waiting}, jobs or os.cpu_count() or 1, full):
+            rows[row["run"]] = row
+            write_whole(path, _as_csv(rows[name] for name in names if name in rows))
+            if on_row:
+                on_row(row)
     return [rows[name] for name in names]
 
 
@@ -119,7 +127,7 @@ def _is_done(row: Row | None, run: Path, full: bool) -> bool:
 
 
 # Labels whose networks have key irreps to prove something from.
-_EXPLAINED = ("clock", "pizza", "mixed")
+_EXPLAINED = ("pizza", "filled pizza", "overfilled pizza", "torus", "product", "circles", "mixed")
 
 
 def _judged(runs: dict[str, Path], jobs: int, full: bool) -> Iterator[Row]:
@@ -153,9 +161,30 @@ def _judged_alone(run: Path, full: bool) -> Row:
             return _blank(error="its process died, for lack of memory perhaps; judge it by itself")
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends, and at once if the block is left by an exception."""
     # Fresh processes, not forks of this one: torch's threads do not survive a fork.
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    context = get_context("spawn")
+    watched, held = context.Pipe(duplex=False)
+    with watched, held, ProcessPoolExecutor(jobs, context, initializer=_end_with, initargs=(watched,)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            held.close()
+            raise
+
+
+def _end_with(parent: Connection) -> None:
+    """End this process as soon as the other end of the pipe is closed, which a process that dies does, too."""
+
+    def watch() -> None:
+        parent.poll(None)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    # Ctrl-C goes to all processes of a terminal. The parent's end is what counts.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _judge_one(run: Path, full: bool) -> Row:
@@ -174,7 +203,7 @@ def _judge_one(run: Path, full: bool) -> Row:
     measured = verdict.measured
     found = {
         "task": verdict.snapshot.task.name,
-        "step": verdict.snapshot.step,
+        "step": verdict.known_step,
         "label": verdict.label,
         "explained": verdict.explained,
         "loss_recovered": verdict.loss_recovered,

@@ -31,6 +31,6 @@ def compare(
 
     def judge(run: Run, step: int) -> Judged:
         found = find_verdict(run, step=step, full=False)
-        return Judged(found.label, found.headline, found.explained, found.loss_recovered)
+        return Judged(found.label, found.headline, found.explained, found.loss_recovered, found.share_name)
 
     return compare_runs(runs, judge if verdict else None, on_part=on_part)

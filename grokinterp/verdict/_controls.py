@@ -5,11 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from grokinterp.analysis import accuracy
+from grokinterp.analysis import how_far_of
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot
-
-from ._thresholds import THRESHOLDS
 
 
 def with_random_weights(snapshot: Snapshot, *, seed: int = 0) -> Snapshot:
@@ -45,9 +43,9 @@ def memorised_checkpoint(run: Run, snapshot: Snapshot) -> Snapshot | None:
             earlier = run.snapshot(step)
         except GrokinterpError:  # A damaged file is no reason to give up a control.
             continue
-        knows, unseen = (accuracy(earlier.logits, run.task, data) for data in ("train", "test"))
-        if THRESHOLDS["knows_train"].holds(knows):
-            return earlier if unseen <= 0.5 else None
+        stage = how_far_of(earlier).stage
+        if stage not in ("untrained", "memorising"):
+            return earlier if stage == "memorised" else None
     return None
 
 

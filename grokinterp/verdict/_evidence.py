@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from grokinterp.tasks import Structure
+from grokinterp.wording import QUANTITIES
 
 from ._measured import Measured
 from ._thresholds import THRESHOLDS
@@ -49,6 +50,13 @@ def _account(name: str, what: str) -> Callable[[Measured], float]:
     return lambda measured: getattr(measured.accounts[name], what) if name in measured.accounts else float("nan")
 
 
+# What the questions call the numbers: the names of `QUANTITIES`, as a row begins with them.
+_NAMES = {
+    **{key: quantity.name.capitalize() for key, quantity in QUANTITIES.items()},
+    "irrep_account": QUANTITIES["irrep"].name.capitalize(),
+    "coset_account": QUANTITIES["coset"].name.capitalize(),
+    "scale": "0 % is guessing, 100 % the network's own loss, more is a lower loss",
+}
 _WITHOUT_ANSWERS = (
     "clustered_neurons",
     "embedding_in_keys",
@@ -81,19 +89,25 @@ _OF_CIRCLES = (
     _Row(
         "logits_by_circles",
         "sufficiency",
-        "Logits explained by cosines of {answer} − c, with amplitudes of clocks and pizzas",
+        "{mixed}: logits as cosines of {answer} − c, with amplitudes of clocks and pizzas",
         _account("mixed", "explained"),
         ("explained",),
     ),
     _Row(
         "loss_by_circles",
         "sufficiency",
-        "Loss recovered by them",
+        "{loss} by them; {scale}",
         _account("mixed", "loss_recovered"),
         ("loss_recovered",),
     ),
-    _Row("logits_as_clock", "algorithm", "Logits explained with a clock's amplitudes", _account("clock", "explained")),
-    _Row("logits_as_pizza", "algorithm", "Logits explained with a pizza's amplitudes", _account("pizza", "explained")),
+    _Row("answers_by_circles", "sufficiency", "Pairs that they alone answer right", _account("mixed", "accuracy")),
+    _Row(
+        "logits_as_clock",
+        "algorithm",
+        "{cosines}: logits with a clock's amplitudes",
+        _account("clock", "explained"),
+    ),
+    _Row("logits_as_pizza", "algorithm", "{pizza}: logits with a pizza's amplitudes", _account("pizza", "explained")),
     _Row(
         "works_alone",
         "sufficiency",
@@ -120,12 +134,11 @@ _OF_CIRCLES = (
         "algorithm",
         "Is the right logit the same at every distance of the inputs?",
         lambda m: m.distance_irrelevance,
-        ("DI_clock", "DI_pizza"),
     ),
     _Row(
         "averaged_embeddings",
         "algorithm",
-        "Logits explained with E_a and E_b both replaced by their mean",
+        "{averaged}: E_a and E_b both replaced by their mean",
         lambda m: m.averaged_embeddings,
         ("averaged_clock", "averaged_pizza"),
     ),
@@ -134,37 +147,39 @@ _OF_IRREPS = (
     _Row(
         "logits_by_characters",
         "algorithm",
-        "Logits explained by characters of ab c⁻¹",
+        "{characters}: logits as characters of ab c⁻¹",
         _account("characters", "explained"),
     ),
     _Row(
         "neurons_by_irreps",
         "sufficiency",
-        "Logits explained if neurons see the key irreps alone",
+        "{irrep_account}, the key ones alone",
         _account("irrep", "explained"),
         ("explained",),
     ),
     _Row(
         "loss_by_irreps",
         "sufficiency",
-        "Loss recovered by them",
+        "{loss} by irreps; {scale}",
         _account("irrep", "loss_recovered"),
         ("loss_recovered",),
     ),
+    _Row("answers_by_irreps", "sufficiency", "Pairs answered right by irreps alone", _account("irrep", "accuracy")),
     _Row(
         "neurons_by_cosets",
         "sufficiency",
-        "Logits explained if neurons see their cosets alone",
+        "{coset_account}, their own alone",
         _account("coset", "explained"),
         ("explained",),
     ),
     _Row(
         "loss_by_cosets",
         "sufficiency",
-        "Loss recovered by them",
+        "{loss} by cosets; {scale}",
         _account("coset", "loss_recovered"),
         ("loss_recovered",),
     ),
+    _Row("answers_by_cosets", "sufficiency", "Pairs answered right by cosets alone", _account("coset", "accuracy")),
 )
 
 
@@ -179,7 +194,7 @@ def evidence(measured: Measured, nulls: Mapping[str, Measured], structure: Struc
         Evidence(
             row.name,
             row.kind,
-            row.question.format(**words),
+            row.question.format(**_NAMES | words),
             row.of(measured),
             {
                 name: row.of(null)

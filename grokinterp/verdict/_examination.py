@@ -3,14 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from grokinterp.errors import NotApplicable
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure
 
-from ._ablations import Ablation, ablate_frequencies, ablate_parts
 from ._evidence import Evidence, Kind
-from ._interventions import Intervention, interventions
-from ._patching import Patching, patch
 from ._sufficiency import KeyStructure, Replacement, key_structure, replacements
+from .causal import (
+    Ablation,
+    CircuitPath,
+    Intervention,
+    Patching,
+    Prediction,
+    ablate_frequencies,
+    ablate_parts,
+    has_two_inputs,
+    interventions,
+    patch,
+    paths,
+    predictions,
+    why_no_two_inputs,
+)
 
 _REPLACED: dict[str, tuple[Kind, str]] = {
     "characters": ("sufficiency", "Loss with the logits replaced by {form}, by least squares"),
@@ -27,7 +40,8 @@ _REPLACED: dict[str, tuple[Kind, str]] = {
 @dataclass(frozen=True)
 class Examination:
     """Results by part: see `replacements`, `key_structure`, `ablate_parts`, `ablate_frequencies`, `patch`,
-    `interventions`; what needs key irreps is empty without them."""
+    `interventions`, `predictions` and `paths` (`circuit`); `no_interventions` and `no_predictions`, which is of the
+    circuit too, say why these are none. What needs key irreps is empty without them."""
 
     replacements: tuple[Replacement, ...]
     structure: KeyStructure | None
@@ -35,22 +49,37 @@ class Examination:
     frequencies: tuple[Ablation, ...]
     patching: tuple[Patching, ...]
     interventions: tuple[Intervention, ...]
+    no_interventions: str = ""
+    predictions: tuple[Prediction, ...] = ()
+    no_predictions: str = ""
+    circuit: tuple[CircuitPath, ...] = ()
 
 
 def examine(snapshot: Snapshot, keys: tuple[int, ...], *, seed: int = 0) -> Examination:
     """Examine a network."""
+    predicted, circuit, no_predictions = _of_circles(snapshot, keys)
     return Examination(
         replacements=replacements(snapshot, keys) if keys else (),
         structure=key_structure(snapshot, keys) if keys else None,
         parts=ablate_parts(snapshot, seed),
         frequencies=ablate_frequencies(snapshot, keys) if keys else (),
         patching=patch(snapshot, seed=seed),
-        interventions=interventions(snapshot, seed) if _has_two_inputs(snapshot) else (),
+        interventions=interventions(snapshot, seed) if has_two_inputs(snapshot.config) else (),
+        no_interventions=why_no_two_inputs(snapshot.config),
+        predictions=predicted,
+        no_predictions=no_predictions,
+        circuit=circuit,
     )
 
 
-def _has_two_inputs(snapshot: Snapshot) -> bool:
-    return snapshot.config.n_layers == 1 and snapshot.config.normalization == "none"
+def _of_circles(
+    snapshot: Snapshot, keys: tuple[int, ...]
+) -> tuple[tuple[Prediction, ...], tuple[CircuitPath, ...], str]:
+    """Predictions, the circuit, and why there are none."""
+    try:
+        return predictions(snapshot, keys), paths(snapshot, keys), ""
+    except NotApplicable as reason:
+        return (), (), str(reason)
 
 
 def losses_of(snapshot: Snapshot, keys: tuple[int, ...]) -> dict[tuple[str, str], float]:

@@ -1,38 +1,51 @@
 """From measurements to a label, by the bounds of `THRESHOLDS` and nothing else.
 
-1. Fewer than 99 % of unseen pairs right (of all pairs, where nobody knows the split): `memorised` if it knows its train
-   pairs and few others, else `not generalised`.
-2. No key irreps, no account for the task, or none that predicts the logits and the answers: `unexplained`.
-3. Cyclic groups. Circles that do their work alone are clocks or pizzas by their amplitude at opposite inputs; the label
-   is `clock` or `pizza` if most of what they explain is one of them and, of the three other lines of evidence
-   (gradients, distances, averaged embeddings), at most one contradicts and no fewer support it. Else `mixed`.
-   Circles that do not act alone are judged by the whole logits' form: `unexplained` if they single out the answer and
-   say nothing else, `clock` or `pizza` if that leaves no doubt, else `mixed`.
+1. Fewer than 99 % of unseen pairs right (of all pairs, where the split is unknown): the label follows from how far the
+   network is (`grokinterp.analysis.how_far`): `memorised` if it knows its train pairs and few others, else
+   `not generalised`.
+2. No key irreps, no account for the task, or none that predicts the logits and the loss: `unexplained`, with what is
+   missing (`_prediction`).
+3. Cyclic groups: the label is the mechanism by which most of the circles form the sum (`_mechanism`, from the stages).
+   It needs a line of evidence beside the one it is found by, and no more lines against it than for it; else `mixed`.
 4. Other groups. `irrep` if neurons that see the key irreps alone give the same network, `coset` if only neurons that
    see cosets alone do, or leave ten times less unexplained with no more numbers; either with fewer numbers than half
    of the pairs, since all irreps together see everything. Else `unexplained`.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grokinterp.tasks import Structure, Task
 from grokinterp.wording import number, percent
 
-from ._accounts import Account
 from ._measured import Measured
+from ._mechanism import find_mechanism, published_kind
+from ._prediction import Unexplained, explaining, predicting_account, predicts_network, told, why_unexplained
 from ._thresholds import THRESHOLDS
+from .accounts import Account
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A label, the account it stands on, and the reasons in words: for it, against it, and what would change it."""
+    """A label, the account it stands on, and the reasons in words: for it, against it, and what would change it.
+
+    - `supported_by`: what the lines of evidence look at that support the mechanism.
+    - `published`: `clock`, `pizza` or `between` by the criterion of Zhong et al. (2023), beside the mechanism that the
+      label names; empty where it is not defined. `published_says` says how the two relate.
+    - `unexplained`: what is missing where that is the label, see `why_unexplained`; `nearest`: the account that comes
+      nearest then. Both are None for other labels.
+    """
 
     label: str
     account: Account | None
     reasons_for: list[str] = field(default_factory=list)
     reasons_against: list[str] = field(default_factory=list)
     would_change: list[str] = field(default_factory=list)
+    unexplained: Unexplained | None = None
+    nearest: Account | None = None
+    supported_by: list[str] = field(default_factory=list)
+    published: str = ""
+    published_says: str = ""
 
 
 def holds(name: str, value: float) -> bool:
@@ -48,159 +61,108 @@ def judge(measured: Measured, task: Task) -> Judgement:
     structure = task.structure
     if structure is None:
         why = f"{task.name}: no group is known in which its answers lie, so there is no account to test"
-        return Judgement("unexplained", None, reasons_against=[why])
+        return Judgement("unexplained", None, reasons_against=[why], unexplained="no account")
     if not measured.accounts:
         why = (
             f"no {structure.irrep_word} explains more of the logits than chance"
             if not measured.keys
             else f"{task.name} is no product of a's and b's elements: there is no account of how it is computed"
         )
-        return Judgement("unexplained", None, reasons_against=[why])
-    return _circles(measured) if structure.is_cyclic else _irreps(measured, structure)
+        missing: Unexplained = "no account" if measured.keys else "no keys"
+        return Judgement("unexplained", None, reasons_against=[why], unexplained=missing)
+    found = _cyclic(measured, structure) if structure.is_cyclic else _irreps(measured, structure)
+    alone = THRESHOLDS["answers_alone"]
+    if found.unexplained or found.account is None or alone.holds(found.account.accuracy):
+        return found
+    wrong = (
+        f"the account alone answers {percent(found.account.accuracy)} of the pairs right, not {percent(alone.bound)}"
+    )
+    return replace(found, reasons_against=[*found.reasons_against, wrong])
 
 
 def _not_generalised(measured: Measured, task: Task) -> Judgement | None:
-    known = task.split_is_known and not math.isnan(measured.test_accuracy)
-    unseen, data = (measured.test_accuracy, "unseen pairs") if known else (measured.all_accuracy, "all pairs")
-    bound = THRESHOLDS["generalises"]
-    if bound.holds(unseen):
+    """The label that follows from how far the network is, None where an account decides."""
+    far, needed = measured.how_far, percent(THRESHOLDS["generalises"].bound)
+    if far.label is None:
         return None
-    seen = f"it answers {percent(unseen)} of {data} right; needs {percent(bound.bound)}"
-    change = [f"{percent(bound.bound)} of {data} answered right"]
-    if known and holds("knows_train", measured.train_accuracy) and holds("memorised", unseen):
-        knows = f"it answers {percent(measured.train_accuracy)} of its train pairs right"
-        return Judgement("memorised", None, [knows, seen], [], change)
-    against = [] if known else ["nobody knows its train pairs, so memorising cannot be told from failing"]
-    return Judgement("not generalised", None, [seen], against, change)
+    known = task.split_is_known and not math.isnan(far.test)
+    right, data = (far.test, "the unseen pairs") if known else (far.every, "all pairs")
+    says = [f"it answers {percent(right)} of {data} right; generalising needs {needed}"]
+    if known and not math.isnan(far.train):
+        says.insert(0, f"it answers {percent(far.train)} of its training pairs right")
+    if far.lost:
+        says.insert(0, far.lost)
+    against = [] if known else ["its training pairs are unknown, so memorising cannot be told from failing"]
+    return Judgement(far.label, None, says, against, [f"{needed} of {data} answered right"])
 
 
-def _predicts(account: Account) -> bool:
-    return holds("explained", account.explained) and holds("loss_recovered", account.loss_recovered)
-
-
-def _unexplained(account: Account) -> Judgement:
-    found = f"{account.says}: that gives {percent(account.explained)} of the logits' variance"
-    lost = f"and {percent(account.loss_recovered)} of the loss" if math.isfinite(account.loss_recovered) else ""
-    bound = THRESHOLDS["explained"]
-    return Judgement(
-        "unexplained",
-        account,
-        reasons_against=[f"{found} {lost}".strip()],
-        would_change=[f"an account that gives {percent(bound.bound)} of the logits' variance and the answers with it"],
-    )
-
-
-def _circles(measured: Measured) -> Judgement:
-    mixed = measured.accounts["mixed"]
-    if not _predicts(mixed):
-        return _unexplained(mixed)
-    if not holds("works_alone", measured.works_alone):
-        return _by_form(measured)
-    share = measured.clock_share
-    leaning = "clock" if holds("clock", share) else "pizza" if holds("pizza", share) else "mixed"
-    votes = _votes(measured)
-    clocks = round(share, 3)
-    circles = (
-        f"of what the circles explain, {percent(clocks)} is a clock's and {percent(round(1 - clocks, 3))} a pizza's"
-    )
-    if leaning == "mixed":
-        bounds = f"circles of which at least {percent(THRESHOLDS['clock'].bound)} is one of the two"
-        return Judgement("mixed", mixed, [circles], [text for _, text in votes], [bounds])
-    support = [text for vote, text in votes if vote == leaning]
-    contradict = [text for vote, text in votes if vote not in (leaning, "")]
-    if len(contradict) > 1 or len(support) < len(contradict):
-        return Judgement("mixed", mixed, [circles, *support], contradict, ["lines of evidence that agree"])
-    account = measured.accounts[leaning]
-    undecided = [text for vote, text in votes if not vote]
-    change = [_change(leaning)]
-    if not _predicts(account):
-        return Judgement("mixed", mixed, [circles, *support], [_short(account), *contradict], change)
-    return Judgement(
-        leaning, account, [circles, *support], [*contradict, *undecided, *_other_circles(measured, leaning)], change
-    )
-
-
-def _change(leaning: str) -> str:
-    if leaning == "clock":
-        return f"circles with less than {percent(THRESHOLDS['clock'].bound)} of their amplitude at opposite inputs"
-    return f"circles with more than {percent(THRESHOLDS['pizza'].bound)} of their amplitude at opposite inputs"
-
-
-def _short(account: Account) -> str:
-    return f"as {account.name} alone: {percent(account.explained)} of the logits' variance"
-
-
-def _other_circles(measured: Measured, leaning: str) -> list[str]:
-    other = "pizza" if leaning == "clock" else "clock"
-    found = [
-        f"{circle.freq} ({percent(circle.share)} of the logits)"
-        for circle in measured.circles
-        if math.isfinite(circle.clockness) and holds(other, circle.clockness)
-    ]
-    return (
-        [f"circle{'s' if len(found) > 1 else ''} {', '.join(found)} work{'' if len(found) > 1 else 's'} as a {other}'s"]
-        if found
-        else []
-    )
-
-
-def _votes(measured: Measured) -> list[tuple[str, str]]:
-    """Each line of evidence as ('clock', 'pizza' or '' for neither, words)."""
-    lines = [
-        ("GS", measured.gradient_symmetricity, "gradient symmetricity"),
-        ("DI", measured.distance_irrelevance, "distance irrelevance"),
-        ("averaged", measured.averaged_embeddings, "logits explained with E_a and E_b averaged"),
-    ]
-    votes = []
-    for name, value, words in lines:
-        if not math.isfinite(value):
-            continue
-        vote = next((kind for kind in ("clock", "pizza") if holds(f"{name}_{kind}", value)), "")
-        says = THRESHOLDS[f"{name}_{vote}"].says if vote else "between the two"
-        votes.append((vote, f"{words} {number(value)}: {says}"))
-    return votes
-
-
-def _by_form(measured: Measured) -> Judgement:
-    """Circles that do not act alone: the whole logits decide if they leave no doubt."""
-    clock, pizza, mixed, lookup = (measured.accounts[name] for name in ("clock", "pizza", "mixed", "lookup"))
-    if holds("lookup", lookup.explained):
-        return _unexplained(lookup)
-    alone = f"alone, its circles keep only {percent(measured.works_alone)} of their amplitude: it may look answers up"
-    for best, rival in ((clock, pizza), (pizza, clock)):
-        left = 1 - best.explained
-        if holds("form", best.explained) and left <= THRESHOLDS["rival"].bound * (1 - rival.explained):
-            form = f"its logits have a {best.name}'s form: {percent(best.explained)} of their variance"
-            return Judgement(best.name, best, [form], [alone], ["circles that act alone, and otherwise"])
-    return Judgement("mixed", mixed, [f"{mixed.says}: {percent(mixed.explained)}"], [alone], ["circles that act alone"])
+def _unexplained(measured: Measured, structure: Structure, account: Account) -> Judgement:
+    """`account`: the one that the label would have stood on."""
+    missing, nearest = why_unexplained(measured.accounts, measured.keys, structure)
+    tried = {one.name: one for one in (nearest, account)}
+    against = [f"{one.says}: {told(one)}" for one in tried.values()]
+    if missing == "residue":
+        against.append(
+            "such sums are largest at the right answer in any network that answers right, so that the answers they "
+            "give are weak evidence for them"
+        )
+    logits, loss = THRESHOLDS["explained"].bound, THRESHOLDS["loss_recovered"].bound
+    change = f"an account that gives {percent(logits)} of the logits' variance and recovers {percent(loss)} of the loss"
+    return Judgement("unexplained", account, [], against, [change], missing, nearest)
 
 
 def _irreps(measured: Measured, structure: Structure) -> Judgement:
     irrep, coset = measured.accounts["irrep"], measured.accounts.get("coset")
     names = ", ".join(structure.basis.irrep_names[key] for key in measured.keys)
-    told = [_of_neurons(account) for account in (irrep, coset) if account]
+    of_neurons = [_of_neurons(account) for account in (irrep, coset) if account]
     characters = measured.accounts["characters"]
     excessive = [account for account in (irrep, coset) if account and not _few(account, structure)]
-    against = [f"characters of ab c⁻¹ alone give {percent(characters.explained)} of the logits' variance"]
-    by_irreps = _predicts(irrep) and irrep not in excessive
-    by_cosets = coset is not None and _predicts(coset) and coset not in excessive
+    against = [f"{characters.says}: {told(characters)}"] if not predicts_network(characters) else []
+    by_irreps = predicts_network(irrep) and irrep not in excessive
+    by_cosets = coset is not None and predicts_network(coset) and coset not in excessive
     if coset and by_cosets and (not by_irreps or _clearly_better(coset, irrep)):
         orders = ", ".join(str(order) for order, _ in coset.subgroups[:3])
         change = ["key irreps that predict as much with as few numbers"]
-        return Judgement(f"coset (subgroups of order {orders})", coset, told[1:], told[:1] + against, change)
+        return Judgement(
+            f"coset (subgroups of order {orders})", coset, of_neurons[1:], of_neurons[:1] + against, change
+        )
     if by_irreps:
         change = ["cosets that leave a tenth of what the irreps leave unexplained, with no more numbers"]
-        return Judgement(f"irrep ({names})", irrep, told[:1], told[1:] + against, change)
-    if any(_predicts(account) for account in excessive):
+        return Judgement(f"irrep ({names})", irrep, of_neurons[:1], of_neurons[1:] + against, change)
+    if any(predicts_network(account) for account in excessive):
         bound = THRESHOLDS["few_numbers"]
         return Judgement(
             "unexplained",
             irrep,
-            told,
+            of_neurons,
             ["with that many numbers any network is predicted"],
             [f"an account with {bound} of {structure.n}² numbers per neuron that predicts as much"],
+            unexplained="numbers",
+            nearest=irrep,
         )
-    return _unexplained(max([irrep, *([coset] if coset else [])], key=lambda account: account.explained))
+    return _unexplained(measured, structure, max([irrep, *([coset] if coset else [])], key=lambda one: one.explained))
+
+
+def _cyclic(measured: Measured, structure: Structure) -> Judgement:
+    account, stages = predicting_account(measured.accounts), measured.stages
+    looks_up = stages is not None and THRESHOLDS["most"].holds(stages.shares.get("table", 0.0))
+    if stages is None or (account is None and not looks_up):
+        return _unexplained(measured, structure, max(explaining(measured.accounts), key=lambda one: one.explained))
+    found = find_mechanism(measured, structure)
+    named, lookup = measured.accounts.get(found.account), measured.accounts["lookup"]
+    if found.name == "circles" and THRESHOLDS["lookup"].holds(lookup.explained):
+        return _unexplained(measured, structure, lookup)
+    published, says = published_kind(measured, found.name)
+    return Judgement(
+        found.name,
+        named if named and (found.name == "table" or predicts_network(named)) else account,
+        found.supports,
+        found.contradicts,
+        found.would_change,
+        supported_by=found.supported_by,
+        published=published,
+        published_says=says,
+    )
 
 
 def _few(account: Account, structure: Structure) -> bool:
@@ -213,7 +175,4 @@ def _clearly_better(coset: Account, irrep: Account) -> bool:
 
 
 def _of_neurons(account: Account) -> str:
-    return (
-        f"{account.says}: {percent(account.explained)} of what they tell the logits, loss {number(account.loss)}, with "
-        f"{account.numbers:,.0f} numbers per neuron"
-    )
+    return f"{account.says}, in {account.numbers:,.0f} numbers per neuron: {told(account)}, loss {number(account.loss)}"

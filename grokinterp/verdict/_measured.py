@@ -5,21 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from grokinterp.analysis import (
+    HowFar,
     Spectrum,
-    accuracy,
+    answers_given,
     distance_irrelevance,
     embedding_spectrum,
     gradient_symmetricity,
+    how_far_of,
     logit_map_spectrum,
-    loss,
+    losses_by_pair,
     neuron_irreps,
+    share_right,
 )
-from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Snapshot
 
-from ._accounts import Account, accounts
 from ._circles_alone import CircleAlone, circles_alone
 from ._replaced import with_averaged_embeddings
+from .accounts import Account, accounts
+from .stages import Stages, find_stages
 
 # All triples where they are fewer; else a sample of so many, whose standard error is below .003.
 MOST_TRIPLES, SAMPLED_TRIPLES = 250_000, 20_000
@@ -32,12 +35,13 @@ class Measured:
     """One network, taken apart by `keys`.
 
     `accounts`, `circles` are empty where the task's group has none; the three numbers of clocks and pizzas are NaN
-    outside cyclic groups (see `distance_irrelevance`, `gradient_symmetricity`, `with_averaged_embeddings`). The two
-    that compare the embedding of a with that of b are NaN as well where b counts by its inverse, as in a subtraction,
-    or has tokens of its own: a pizza then adds E_a to a mirror image of E_b, or to vectors in other coordinates.
+    outside cyclic groups (see `distance_irrelevance`, `gradient_symmetricity`, `with_averaged_embeddings`), and the two
+    that compare E_a with E_b also where b counts by its inverse, as in a subtraction. `stages` is None outside cyclic
+    groups, and for null controls.
     """
 
     keys: tuple[int, ...]
+    how_far: HowFar
     train_accuracy: float
     test_accuracy: float
     all_accuracy: float
@@ -51,11 +55,15 @@ class Measured:
     triples: int
     distance_irrelevance: float
     averaged_embeddings: float
+    stages: Stages | None = None
 
     @property
     def clock_share(self) -> float:
-        """Σ_k share_k · clockness_k / Σ_k share_k over the circles that have an amplitude: 1 clock … 0 pizza."""
-        return self._weighted([circle.clockness for circle in self.circles])
+        """Σ_k share_k · clockness_k / Σ_k share_k, each clockness between 0 and 1: 1 clock … 0 pizza.
+
+        Over the circles that have an amplitude at equal inputs.
+        """
+        return self._weighted([float(np.clip(circle.clockness, 0, 1)) for circle in self.circles])
 
     @property
     def works_alone(self) -> float:
@@ -69,12 +77,22 @@ class Measured:
         return float(shares[known] @ found[known]) / weight if weight > 0 else float("nan")
 
 
-def measure_network(snapshot: Snapshot, keys: tuple[int, ...], *, triples: int | None = None) -> Measured:
-    """Measure a network; `triples` of the gradient symmetricity: by default all, or 20,000 where there are more."""
+def measure_network(
+    snapshot: Snapshot, keys: tuple[int, ...], *, triples: int | None = None, with_stages: bool = True
+) -> Measured:
+    """Measure a network; `triples` of the gradient symmetricity: by default all, or 20,000 where there are more.
+
+    `with_stages`: in cyclic groups; null controls do without.
+    """
     task, structure = snapshot.task, snapshot.task.structure
     found = {account.name: account for account in accounts(snapshot, keys)} if keys else {}
     circular = structure is not None and structure.is_cyclic and structure.is_product
-    alike = structure is not None and circular and not structure.inverts_b and not task.config.own_tokens_for_b
+    alike = structure is not None and circular and not structure.inverts_b
+    shares = found["mixed"].by_irrep if found and circular else {}
+    stages = find_stages(snapshot, keys, shares=shares) if shares and with_stages else None
+    circles = tuple(one.alone for one in stages.circles) if stages else ()
+    if shares and not stages:
+        circles = circles_alone(snapshot, shares, shares)
     every = task.n_pairs * task.n_answers
     if triples is None and every > MOST_TRIPLES:
         triples = SAMPLED_TRIPLES
@@ -82,19 +100,21 @@ def measure_network(snapshot: Snapshot, keys: tuple[int, ...], *, triples: int |
         triples = None
     return Measured(
         keys=keys,
-        train_accuracy=accuracy(snapshot.logits, task, "train"),
-        test_accuracy=accuracy(snapshot.logits, task, "test"),
-        all_accuracy=accuracy(snapshot.logits, task, "all"),
-        loss=loss(snapshot.logits, task, "all"),
+        how_far=how_far_of(snapshot),
+        train_accuracy=share_right(answers_given(snapshot), task, "train"),
+        test_accuracy=share_right(answers_given(snapshot), task, "test"),
+        all_accuracy=share_right(answers_given(snapshot), task, "all"),
+        loss=float(losses_by_pair(snapshot).mean()),
         clustered_neurons=_clustered(snapshot, keys) if structure else float("nan"),
         embedding_in_keys=_share(embedding_spectrum(snapshot), keys) if structure else float("nan"),
         W_L_in_keys=_share(logit_map_spectrum(snapshot), keys) if structure else float("nan"),
         accounts=found,
-        circles=circles_alone(snapshot, keys, found["mixed"].by_irrep) if found and circular else (),
+        circles=circles,
         gradient_symmetricity=gradient_symmetricity(snapshot, n=triples) if alike else float("nan"),
         triples=triples or every,
         distance_irrelevance=_distance_irrelevance(snapshot) if circular else float("nan"),
         averaged_embeddings=with_averaged_embeddings(snapshot).explained if alike else float("nan"),
+        stages=stages,
     )
 
 
@@ -116,7 +136,6 @@ def _distance_irrelevance(snapshot: Snapshot) -> float:
     right = snapshot.logits[np.arange(task.n_pairs), task.answers].astype(np.float64)
     if right.std() <= FLAT * np.abs(snapshot.logits).max(initial=0.0):
         return float("nan")
-    try:
-        return distance_irrelevance(snapshot.logits, task)
-    except GrokinterpError:
-        return float("nan")
+    # Asked beforehand: an error of the measure itself is no "not defined".
+    order = task.structure.n if task.structure else 0
+    return distance_irrelevance(snapshot.logits, task) if order >= 3 and order % 2 else float("nan")

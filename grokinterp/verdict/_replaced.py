@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from grokinterp.analysis import Places, accuracy, loss
+from grokinterp.analysis import Places, largest_logits, losses_by_row
 from grokinterp.runs import CHUNK, Snapshot
 
 
@@ -27,21 +27,59 @@ class Outcome:
 
 def outcome(snapshot: Snapshot, logits: Float[np.ndarray, "pair answer"]) -> Outcome:
     """Compare `logits`, over all pairs, with the network's own."""
-    own = snapshot.logits.astype(np.float64)
-    own -= own.mean(axis=1, keepdims=True)
-    change = logits - logits.mean(axis=1, keepdims=True, dtype=np.float64) - own
-    total = float((own**2).sum())
-    explained = 1 - float((change**2).sum()) / total if total else float("nan")
-    return Outcome(explained, loss(logits, snapshot.task, "all"), accuracy(logits, snapshot.task, "all"))
+    tally = Tally(snapshot)
+    for pairs in np.array_split(np.arange(len(logits)), -(-len(logits) // CHUNK)):
+        tally.add(pairs, logits[pairs])
+    return tally.outcome
+
+
+@dataclass
+class Tally:
+    """An `Outcome` that is added up over parts of the pairs that it is of."""
+
+    snapshot: Snapshot
+    change: float = 0.0
+    total: float = 0.0
+    loss: float = 0.0
+    right: int = 0
+    count: int = 0
+
+    def add(self, pairs: Int[np.ndarray, " pair"], logits: Float[np.ndarray, "pair answer"]) -> None:
+        """Count some pairs with these logits in."""
+        for start in range(0, len(pairs), CHUNK):
+            self._add(pairs[start : start + CHUNK], logits[start : start + CHUNK])
+
+    def _add(self, pairs: Int[np.ndarray, " pair"], logits: Float[np.ndarray, "pair answer"]) -> None:
+        own = self.snapshot.logits[pairs].astype(np.float64)
+        own -= own.mean(axis=1, keepdims=True)
+        self.count += len(pairs)
+        self.total += float(np.vdot(own, own))
+        own -= logits - logits.mean(axis=1, keepdims=True, dtype=np.float64)
+        self.change += float(np.vdot(own, own))
+        answers = self.snapshot.task.answers[pairs]
+        self.loss += float(losses_by_row(logits, answers).sum())
+        self.right += int((largest_logits(logits) == answers).sum())
+
+    @property
+    def outcome(self) -> Outcome:
+        explained = 1 - self.change / self.total if self.total else float("nan")
+        return Outcome(explained, self.loss / self.count, self.right / self.count)
 
 
 @torch.no_grad()
 def logits_with(
-    snapshot: Snapshot, hook_name: str, values: Mapping[int, Float[torch.Tensor, "pair width"]]
+    snapshot: Snapshot,
+    hook_name: str,
+    values: Mapping[int, Float[torch.Tensor, "pair width"]],
+    pairs: Int[np.ndarray, " pair"] | None = None,
 ) -> Float[np.ndarray, "pair answer"]:
-    """Logits of all pairs with these values of an activation, by position, in the place of the network's own."""
+    """Logits of all pairs, or of `pairs`, with these values of an activation in the place of the network's own.
+
+    `values`: position → a row per pair of those.
+    """
     found = []
-    for rows in torch.arange(snapshot.task.n_pairs).split(CHUNK):
+    tokens = snapshot.task.tokens if pairs is None else snapshot.task.tokens[torch.from_numpy(pairs)]
+    for rows in torch.arange(len(tokens)).split(CHUNK):
 
         def put(activation: torch.Tensor, hook: object, rows: torch.Tensor = rows) -> torch.Tensor:  # noqa: ARG001
             activation = activation.clone()
@@ -49,7 +87,7 @@ def logits_with(
                 activation[:, position] = value[rows]
             return activation
 
-        out = snapshot.model.run_with_hooks(snapshot.task.tokens[rows], fwd_hooks=[(hook_name, put)])
+        out = snapshot.model.run_with_hooks(tokens[rows], fwd_hooks=[(hook_name, put)])
         found.append(out[:, -1, : snapshot.task.n_answers])
     return torch.cat(found).numpy()
 
@@ -61,8 +99,9 @@ def with_averaged_embeddings(snapshot: Snapshot) -> Outcome:
     It says nothing where b has tokens of its own, or counts by its inverse (`Measured`).
     """
     W_E, tokens, place_of_b = snapshot.weights["embed.W_E"], snapshot.task.tokens, snapshot.task.positions.index("b")
-    mean = (W_E[tokens[:, 0]] + W_E[tokens[:, place_of_b]]) / 2
-    return outcome(snapshot, logits_with(snapshot, "hook_embed", {0: mean, place_of_b: mean}))
+    place_of_a = snapshot.task.positions.index("a")
+    mean = (W_E[tokens[:, place_of_a]] + W_E[tokens[:, place_of_b]]) / 2
+    return outcome(snapshot, logits_with(snapshot, "hook_embed", {place_of_a: mean, place_of_b: mean}))
 
 
 def with_embeddings_in(snapshot: Snapshot, irreps: Iterable[int]) -> Snapshot:

@@ -4,9 +4,12 @@ Nanda et al. 2023 (arXiv 2301.05217), §4.4 and appendix: if replacing a part by
 lowers it, nothing else in that part was needed. For Z_p the idealisations are functions of the key frequencies; for any
 finite group those of the key irreps ρ, with ρ_ij in the place of cos w_k and sin w_k, and χ_ρ(ab·c⁻¹) in that of
 cos(w_k(a + b − c)). All losses are over all pairs of the group, train and test, in float64.
+Those of a large network (`Snapshot.is_large`) are over some of them (`Snapshot.some_of`); what parts are replaced by is
+fitted on all.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -15,13 +18,21 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from grokinterp.analysis import Places, ProgressMeasures, logit_map, neuron_irreps
+from grokinterp.analysis import (
+    Places,
+    answer_component,
+    character_component,
+    logit_map,
+    mean_logits_by_answer,
+    neuron_irreps,
+)
 from grokinterp.fourier import FourierBasis, GroupBasis
 from grokinterp.runs import Snapshot
 from grokinterp.training import accuracy, cross_entropy
 
 from ._circles import frequency_circularity, require_keys
-from ._replaced import logits_with, with_embeddings_in
+from ._replaced import with_embeddings_in
+from .causal import LastLayer
 
 Part = Literal[
     "characters",
@@ -34,6 +45,8 @@ Part = Literal[
     "embedding_without_keys",
 ]
 Logits = Float[np.ndarray, "pair answer"]
+# Values in float64 that are projected at a time.
+VALUES = 2**23
 
 
 @dataclass(frozen=True)
@@ -130,32 +143,33 @@ def key_structure(snapshot: Snapshot, keys: Sequence[int]) -> KeyStructure:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """A network on the pairs of the group, row g·n + h, with what the replacements of its parts need."""
+    """A network on the pairs of the group, or on some, with what the replacements of its parts need.
+
+    `spots`: the places g·n + h of these `pairs` in the grid of all.
+    """
 
     snapshot: Snapshot
     places: Places
     keys: tuple[int, ...]
+    spots: Int[np.ndarray, " pair"]
     pairs: Int[np.ndarray, " pair"]
     logits: Logits
 
     @classmethod
     def of(cls, snapshot: Snapshot, keys: Sequence[int]) -> "_Parts":
         places = Places.of(snapshot.task)
-        pairs = places.grid.reshape(-1)
-        logits = snapshot.logits[pairs].astype(np.float64)
-        return cls(snapshot, places, require_keys(keys, places.structure), pairs, logits)
+        spots = snapshot.some_of(np.arange(places.grid.size))
+        pairs = places.grid.reshape(-1)[spots]
+        logits = snapshot.logits_of(pairs).astype(np.float64)
+        return cls(snapshot, places, require_keys(keys, places.structure), spots, pairs, logits)
 
     @property
     def basis(self) -> FourierBasis | GroupBasis:
         return self.places.structure.basis
 
     @cached_property
-    def progress(self) -> ProgressMeasures:
-        return ProgressMeasures.of(self.snapshot)
-
-    @cached_property
     def neurons(self) -> Float[np.ndarray, "pair d_mlp"]:
-        return self.snapshot.neurons[self.pairs].astype(np.float64)
+        return self.snapshot.neurons_of(self.pairs).astype(np.float64)
 
     @cached_property
     def baseline(self) -> float:
@@ -184,10 +198,11 @@ class _Parts:
 
     def replaced(self) -> Iterator[tuple[Part, Logits]]:
         """The logits with each part replaced, one at a time."""
-        element = self.places.element[self.pairs]
+        element, means = self.places.element[self.pairs], mean_logits_by_answer(self.snapshot)
         yield "characters", self.characters()
-        yield "answer_functions", self.progress.kept(self.keys)[element]
-        yield "blocks", self.block_projection(self.logits, self.keys)
+        kept = answer_component(means, self.keys, self.places.structure) + means.mean(axis=0)
+        yield "answer_functions", kept[element]
+        yield "blocks", self.blocks()
         yield "polynomials", self.with_neurons(self.polynomials())
         read = self.neurons @ self.key_directions
         yield "W_L_directions", self.with_neurons(read @ self.key_directions.T)
@@ -199,27 +214,21 @@ class _Parts:
     def characters(self) -> Logits:
         outputs = self.places.structure.outputs
         logits = self.logits - self.logits[:, outputs].mean(axis=1, keepdims=True)
-        component = self.progress.component(self.keys, "3d")[:, outputs]
+        means = mean_logits_by_answer(self.snapshot)
+        component = character_component(means, self.keys, self.places.structure)[:, outputs]
         logits[:, outputs] = component[self.places.element[self.pairs]]
         return logits
 
-    def block_projection(
-        self, values: Float[np.ndarray, "pair column"], irreps: Sequence[int]
-    ) -> Float[np.ndarray, "pair column"]:
-        """Every column on the constant and the block {1, ρ_ij(a)} × {1, ρ_ij(b)} of each irrep."""
-        grid = values.reshape(self.basis.n, self.basis.n, -1)
-        kept = np.broadcast_to(grid.mean(axis=(0, 1)), grid.shape).copy()
-        for irrep in irreps:
-            rows = self.basis.matrix[[0, *self.basis.rows(irrep)]]
-            coefficients = np.tensordot(rows, np.tensordot(rows, grid, (1, 0)), (1, 1))  # row of b, row of a, column
-            coefficients[0, 0] = 0.0  # The constant is there already.
-            kept += np.tensordot(rows, np.tensordot(rows, coefficients, (0, 0)), (0, 1))
-        return kept.reshape(values.shape)
+    def blocks(self) -> Logits:
+        every = slice(self.snapshot.task.n_answers)
+        found = _Blocks.of(self.snapshot.logits_of, dict.fromkeys(self.keys, every), self.places, every.stop)
+        return sum((found.at(irrep, self.spots) for irrep in self.keys), np.tile(found.mean, (len(self.spots), 1)))
 
     def polynomials(self) -> Float[np.ndarray, "pair d_mlp"]:
-        neurons = self.neurons.copy()
-        for irrep, cluster in neuron_irreps(self.snapshot).clusters().items():
-            neurons[:, cluster] = self.block_projection(neurons[:, cluster], (irrep,))
+        clusters, neurons = neuron_irreps(self.snapshot).clusters(), self.neurons.copy()
+        found = _Blocks.of(self.snapshot.neurons_of, clusters, self.places, neurons.shape[1])
+        for irrep, cluster in clusters.items():
+            neurons[:, cluster] = found.mean[cluster] + found.at(irrep, self.spots)
         return neurons
 
     @cached_property
@@ -235,13 +244,58 @@ class _Parts:
         """The logits with these activations of the last MLP in the place of its own; the skip connection stays."""
         if self.snapshot.config.normalization == "none":
             return self.logits + (neurons - self.neurons) @ self.snapshot.W_L.T
-        hook, every = f"{self.snapshot.last_block}.mlp.hook_post", self.snapshot.neurons.astype(np.float64)
-        every[self.pairs] = neurons
-        return logits_with(self.snapshot, hook, {-1: torch.from_numpy(every)})[self.pairs].astype(np.float64)
+        layer = LastLayer.of(self.snapshot, torch.from_numpy(self.pairs))
+        return layer.after_neurons(torch.from_numpy(neurons).float()).numpy().astype(np.float64)
 
     def with_embedding(self, irreps: Sequence[int]) -> Logits:
         """The logits with the group's embeddings projected on `irreps`, of a and of b."""
-        return with_embeddings_in(self.snapshot, irreps).logits[self.pairs].astype(np.float64)
+        return with_embeddings_in(self.snapshot, irreps).logits_of(self.pairs).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """Functions of the pairs projected on the products {1, ρ_ij(a)} × {1, ρ_ij(b)} without the constant, by irrep ρ.
+
+    - `mean`: of each function over all pairs of the group.
+    - `coefficients`: per irrep, on the rows of the basis of a and of b, the constant first, for its columns.
+    """
+
+    basis: FourierBasis | GroupBasis
+    mean: Float[np.ndarray, " column"]
+    coefficients: dict[int, Float[np.ndarray, "_ _ _"]]
+
+    @classmethod
+    def of(
+        cls,
+        values_of: Callable[[Int[np.ndarray, "a n"]], Float[np.ndarray, "a n column"]],
+        columns: Mapping[int, list[int] | slice],
+        places: Places,
+        width: int,
+    ) -> "_Blocks":
+        """Each irrep's part of its `columns` of `width` functions, from the pairs of some a at a time."""
+        basis, n = places.structure.basis, places.structure.n
+        mean, coefficients = np.zeros(width), {}
+        for start in range(0, n, step := max(1, VALUES // (n * width))):
+            a = slice(start, min(start + step, n))
+            values = values_of(places.grid[a]).astype(np.float64)
+            mean += values.sum(axis=(0, 1)) / n**2
+            for irrep, chosen in columns.items():
+                rows = basis.matrix[[0, *basis.rows(irrep)]]
+                found = np.tensordot(rows[:, a], np.matmul(rows, values[..., chosen]), (1, 0))
+                coefficients[irrep] = coefficients.get(irrep, 0.0) + found
+        for found in coefficients.values():
+            found[0, 0] = 0.0
+        return cls(basis, mean, coefficients)
+
+    def at(self, irrep: int, spots: Int[np.ndarray, " pair"]) -> Float[np.ndarray, "pair column"]:
+        """An irrep's part at some places g·n + h, which ascend."""
+        rows, coefficients = self.basis.matrix[[0, *self.basis.rows(irrep)]], self.coefficients[irrep]
+        n, found = self.basis.n, np.empty((len(spots), coefficients.shape[2]))
+        bounds = np.searchsorted(spots, np.arange(n + 1) * n)
+        for g, (first, last) in enumerate(itertools.pairwise(bounds.tolist())):
+            of_b = np.tensordot(rows[:, g], coefficients, (0, 0))
+            found[first:last] = rows[:, spots[first:last] - g * n].T @ of_b
+        return found
 
 
 def _centred(logits: Logits) -> Logits:

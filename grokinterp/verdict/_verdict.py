@@ -1,25 +1,28 @@
 """Which algorithm a network uses: the verdict over a run's checkpoint, with its evidence, controls and guarantee."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from grokinterp.analysis import Keys, Places, decompose_logits, find_keys, plain
-from grokinterp.errors import GrokinterpError
-from grokinterp.runs import Run, Snapshot, load_run
-from grokinterp.wording import listed, percent
+import numpy as np
 
-from ._accounts import Account
-from ._certificate import Certificate, certify
+from grokinterp.analysis import HowFar, Keys, find_keys, how_far_of, key_doubts, plain
+from grokinterp.errors import GrokinterpError, NotApplicable
+from grokinterp.runs import Run, Snapshot, load_run, require_memory
+from grokinterp.wording import OF_ACCOUNTS, character_share, listed, percent, why_they_differ
+
 from ._controls import controls
 from ._evidence import Evidence, evidence
 from ._examination import Examination, examination_rows, examine, losses_of
 from ._judge import Judgement, judge
 from ._measured import Measured, measure_network
-from ._probes import SparseProbes, sparse_probes
-from ._thresholds import THRESHOLDS
+from ._prediction import what_is_missing
 from ._verdict_content import verdict_content
+from .accounts import Account
+from .certificate import Certificate, certify
+from .probes import SparseProbes, sparse_probes
+from .stages import StagesOverTraining, WithoutCircle, stages_over_training, without_circles
 
 Found = TypeVar("Found")
 # Of the null controls, whose gradients need no third digit.
@@ -30,12 +33,16 @@ TRIPLES_OF_CONTROLS = 2000
 class Verdict:
     """What a network does, and why one should believe it.
 
-    - `label`: `not generalised`, `memorised`, `clock`, `pizza`, `mixed`, `irrep (…)`, `coset (…)` or `unexplained`.
+    - `label`: the mechanism, `pizza`, `filled pizza`, `overfilled pizza`, `torus`, `product`, `table`, `circles`,
+      `mixed`, `irrep (…)` or `coset (…)`; or `not generalised`, `memorised`, `unexplained`.
     - `judgement`: the label's account and reasons; `accounts` are all that were tried.
     - `measured`, `nulls`: what the rules looked at, of the network and of its null controls.
     - `evidence`: the rows, see `Evidence`.
     - `keys`: how the key irreps were chosen, None where the task has no known group.
     - `examination`, `certificate`, `probes`: None unless asked for, or where they do not apply.
+    - `without`: every circle of the embedding taken out in turn; `over_training`: the stages at several checkpoints of
+      the run. Of full verdicts on networks that have learned a sum in a cyclic group.
+    - `not_applicable`: of `certificate` and `probes`, those that were asked for and do not apply, with the reason.
     """
 
     run: Run | None
@@ -48,15 +55,41 @@ class Verdict:
     examination: Examination | None = None
     certificate: Certificate | None = None
     probes: SparseProbes | None = None
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[WithoutCircle, ...] = ()
+    over_training: StagesOverTraining | None = None
+
+    @property
+    def known_step(self) -> int | None:
+        """The step that was judged; None where the files of an imported run do not say which it is."""
+        return self.run.known_step(self.snapshot.step) if self.run else self.snapshot.step
 
     @property
     def label(self) -> str:
         return self.judgement.label
 
     @property
+    def how_far(self) -> HowFar:
+        return self.measured.how_far
+
+    @property
     def key_names(self) -> tuple[str, ...]:
         structure = self.snapshot.task.structure
         return tuple(structure.basis.irrep_names[key] for key in self.measured.keys) if structure else ()
+
+    @property
+    def sampled_pairs(self) -> int | None:
+        """On how many pairs the network is judged where it is changed; None for all, see `Snapshot.some_of`."""
+        n_pairs = self.snapshot.task.n_pairs
+        some = len(self.snapshot.some_of(np.arange(n_pairs)))
+        return some if some < n_pairs else None
+
+    @property
+    def key_doubts(self) -> list[str]:
+        """What speaks against the choice of the key irreps, in sentences; of a network that has learned its task."""
+        structure = self.snapshot.task.structure
+        learned = self.label not in ("memorised", "not generalised")
+        return key_doubts(self.keys, structure) if self.keys and structure and learned else []
 
     @property
     def accounts(self) -> tuple[Account, ...]:
@@ -71,6 +104,24 @@ class Verdict:
         if self.judgement.account:
             return self.judgement.account.explained
         return self.keys.control.explained if self.keys else float("nan")
+
+    @property
+    def share_name(self) -> str:
+        """What `explained` is called: see `grokinterp.wording.QUANTITIES`."""
+        if self.judgement.account:
+            return self.judgement.account.share_name
+        structure = self.snapshot.task.structure
+        return f"{character_share(structure.is_cyclic)} of all {structure.irrep_words}" if structure else ""
+
+    @property
+    def why_shares_differ(self) -> list[str]:
+        """Why `explained` is not the cosine or character share that the analysis gives, where it is not."""
+        account, structure = self.judgement.account, self.snapshot.task.structure
+        if account is None or structure is None:
+            return []
+        return why_they_differ(
+            ["cosines" if structure.is_cyclic else "characters", OF_ACCOUNTS.get(account.name, account.name)]
+        )
 
     @property
     def loss_recovered(self) -> float:
@@ -92,6 +143,7 @@ def find_verdict(
     step: int | None = None,
     rule: str | None = None,
     full: bool = True,
+    every_step: bool = False,
     triples: int | None = None,
     seed: int = 0,
     on_part: Callable[[str], object] | None = None,
@@ -103,10 +155,10 @@ def find_verdict(
     **Arguments:**
 
     - `run`: a `Run`, the path of its folder, or a single `Snapshot` (which has no memorised checkpoint as control).
-    - `rule`: how key irreps are chosen, see `KeyIrreps`. By default as in `find_keys`, and if these explain less of the
-      logits than the bound of `THRESHOLDS`, all irreps that are above chance.
+    - `rule`: how key irreps are chosen, see `find_keys`: report and verdict have the same.
     - `full`: with the examination (replacements, ablations, patching, interventions), the guarantee and the probes;
       otherwise what the rules look at, in a fraction of the time.
+    - `every_step`: with the stages of every checkpoint of the run, not of 12 at most; for a full verdict.
     - `triples`: how many of the gradient symmetricity, see `measure_network`.
     - `seed`: of the controls and of all samples.
     - `on_part`: called with the name of each part before it is measured.
@@ -125,17 +177,28 @@ def find_verdict(
     else:
         whole = run if isinstance(run, Run) else load_run(run)
         snapshot = _checkpoint(whole, step)
+    require_memory("verdict" if full else "quick verdict", snapshot.task, snapshot.config)
     structure = snapshot.task.structure
     tell("key irreps")
     keys = find_keys(snapshot, rule) if structure else None
-    chosen = _enough(snapshot, keys, rule) if keys else ()
+    chosen = keys.chosen if keys else ()
     tell("accounts and circles")
-    measured = measure_network(snapshot, chosen, triples=triples)
+    measured = replace(measure_network(snapshot, chosen, triples=triples), how_far=how_far_of(snapshot, whole))
+    snapshot.release()
     tell("null controls")
     networks = controls(whole, snapshot, seed=seed)
-    nulls = {name: measure_network(null, chosen, triples=TRIPLES_OF_CONTROLS) for name, null in networks.items()}
+    nulls = {name: _of_control(null, chosen) for name, null in networks.items()}
     rows = evidence(measured, nulls, structure)
-    examination = certificate = probes = None
+    judgement = judge(measured, snapshot.task)
+    examination = certificate = probes = over_training = None
+    without: tuple[WithoutCircle, ...] = ()
+    reasons: dict[str, str] = {}
+    if full and measured.stages and measured.how_far.is_learned:
+        tell("circles taken out")
+        without = without_circles(snapshot, chosen)
+        if whole:
+            tell("stages over training")
+            over_training = stages_over_training(whole, chosen, whole.steps if every_step else None)
     if full:
         tell("replacements, ablations and patching")
         examination = examine(snapshot, chosen, seed=seed)
@@ -143,13 +206,16 @@ def find_verdict(
             losses = {name: losses_of(null, chosen) for name, null in networks.items()}
             rows += examination_rows(examination, losses, structure)
             tell("guarantee")
-            certificate = _if_in_reach(lambda: certify(snapshot, chosen))
+            certificate = _if_it_applies("certificate", lambda: certify(snapshot, chosen), reasons)
             tell("sparse probes")
-            probes = _if_in_reach(lambda: sparse_probes(snapshot, chosen))
+            probes = _if_it_applies("probes", lambda: sparse_probes(snapshot, chosen), reasons)
+        else:
+            missing = f"no key {structure.irrep_word} stands out" if structure else "no group is known for this task"
+            reasons = dict.fromkeys(("certificate", "probes"), missing)
     return Verdict(
         run=whole,
         snapshot=snapshot,
-        judgement=judge(measured, snapshot.task),
+        judgement=judgement,
         measured=measured,
         nulls=nulls,
         evidence=rows,
@@ -157,17 +223,17 @@ def find_verdict(
         examination=examination,
         certificate=certificate,
         probes=probes,
+        not_applicable=reasons,
+        without=without,
+        over_training=over_training,
     )
 
 
-def _enough(snapshot: Snapshot, keys: Keys, rule: str | None) -> tuple[int, ...]:
-    """The key irreps; all that are above chance where a default rule's choice leaves too much of the logits out.
-
-    A quarter of the strongest is a clean cut for few circles of like size, and cuts off weak ones that matter.
-    """
-    share = decompose_logits(snapshot.logits, Places.of(snapshot.task), ()).share
-    few = share[list(keys.chosen)].sum() < THRESHOLDS["explained"].bound
-    return keys.control.above_chance if rule is None and few and keys.by_rule.logits else keys.chosen
+def _of_control(null: Snapshot, chosen: tuple[int, ...]) -> Measured:
+    """A control's measurement, its logits given up before those of the next are made."""
+    measured = measure_network(null, chosen, triples=TRIPLES_OF_CONTROLS, with_stages=False)
+    null.release()
+    return measured
 
 
 def _checkpoint(run: Run, step: int | None) -> Snapshot:
@@ -177,28 +243,47 @@ def _checkpoint(run: Run, step: int | None) -> Snapshot:
     return run.snapshot(step)
 
 
-def _if_in_reach(measure: Callable[[], Found]) -> Found | None:
-    """None where a network is none of those that a measurement is made for, such as one of two layers."""
+def _if_it_applies(name: str, measure: Callable[[], Found], reasons: dict[str, str]) -> Found | None:
+    """None where a measurement is not made for such networks, as of two layers; `reasons` then says why."""
     try:
         return measure()
-    except GrokinterpError:
+    except NotApplicable as reason:
+        reasons[name] = str(reason)
         return None
+
+
+# What a network of a cyclic group does, by the label, as the end of "This network adds a and b mod p".
+HOW = {
+    "pizza": "as a pizza",
+    "filled pizza": "as a filled pizza",
+    "overfilled pizza": "as an overfilled pizza",
+    "torus": "on a torus",
+    "product": "by a product",
+    "table": "by a table",
+    "circles": "on circles, how is undecided",
+    "mixed": "in several ways",
+}
 
 
 def _headline(verdict: Verdict) -> str:
     label, task = verdict.label, verdict.snapshot.task
-    explained, structure = percent(verdict.explained), task.structure
-    if label in ("memorised", "not generalised"):
-        what = "has memorised" if label == "memorised" else "has not learned"
-        circuit = f"; {structure.irrep_words} explain {explained} of its logits so far" if structure else ""
-        return f"This network {what} {task.name}{circuit}."
+    structure, explained = task.structure, percent(verdict.explained)
+    if not verdict.how_far.is_learned:
+        circuit = f"; the {verdict.share_name} is {explained} so far" if structure else ""
+        return f"This network {verdict.how_far.short}{circuit}."
     if label == "unexplained":
-        return f"This network answers {task.name}, but no account that was tried predicts how."
+        judgement = verdict.judgement
+        return f"This network answers {task.name}, {what_is_missing(judgement.unexplained, judgement.nearest)}."
     assert structure is not None
     word = structure.irrep_word if len(verdict.key_names) == 1 else structure.irrep_words
     if structure.is_cyclic:
-        what = {"clock": "as a clock", "pizza": "as a pizza", "mixed": "partly as a clock and partly as a pizza"}[label]
+        what = "by cosets" if label.startswith("coset") else HOW[label]
         how = f"{what}, on {word} {listed(verdict.key_names)}"
     else:
         how = f"by the {word} {listed(verdict.key_names)}" if label.startswith("irrep") else "by cosets"
-    return f"This network {task.verb} {how}: the account explains {explained} of its logits."
+    account = verdict.judgement.account
+    # Accounts of the neurons are not of all logits, but of what the neurons give to them.
+    of_logits = " of its logits" if account and account.numbers is None else ""
+    lines = verdict.judgement.supported_by
+    support = f", supported by {listed(lines)}" if lines else ""
+    return f"This network {task.verb} {how}: the {verdict.share_name}{of_logits} is {explained}{support}."

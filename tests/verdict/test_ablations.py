@@ -13,7 +13,7 @@ from grokinterp.models import ModelConfig, weight_shapes
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
 from grokinterp.verdict import Ablation, ablate_frequencies, ablate_parts
-from grokinterp.verdict._ablations import _by_hooks, _donors, _in_last_layer
+from grokinterp.verdict.causal._ablations import _by_hooks, _donors, _in_last_layer
 
 SIZES = {"n_heads": 2, "d_model": 16, "d_head": 8, "d_mlp": 24}
 NETWORKS = {
@@ -22,6 +22,9 @@ NETWORKS = {
     "both ways, mixed attention": ({"attention": "bidirectional", "attention_rate": 0.3, "n_layers": 2}, {}),
     "no =": ({"outputs": "answers", "act_fn": "tanh"}, {"equals_token": False, "own_tokens_for_b": True}),
     "operator": ({}, {"operator_token": True}),
+    "two layers, RMS, unscaled": ({"n_layers": 2, "normalization": "RMS", "act_fn": "silu", "attn_scale": 1.0}, {}),
+    "in parallel, folded LayerNorm": ({"normalization": "LNPre", "parallel_attn_mlp": True, "eps": 0.01}, {}),
+    "two in parallel": ({"n_layers": 2, "parallel_attn_mlp": True, "act_fn": "gelu_new"}, {}),
     "no attention": ({"architecture": "mlp", "n_layers": 2}, {"equals_token": False}),
 }
 
@@ -184,7 +187,7 @@ def test_means_over_more_pairs_than_a_chunk(monkeypatch):
     snapshot = random_snapshot("two layers, LayerNorm")
     whole = ablate_parts(snapshot, layer=0) + ablate_parts(snapshot)
     for module in ("_ablations", "_last_layer"):
-        monkeypatch.setattr(f"grokinterp.verdict.{module}.CHUNK", 10)
+        monkeypatch.setattr(f"grokinterp.verdict.causal.{module}.CHUNK", 10)
     for one, other in zip(whole, ablate_parts(snapshot, layer=0) + ablate_parts(snapshot), strict=True):
         assert (one.part, one.how) == (other.part, other.how)
         assert one.loss == pytest.approx(other.loss, rel=1e-5)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from grokinterp.analysis import how_far
 from grokinterp.models import ModelConfig, initial_weights
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
@@ -25,6 +26,14 @@ NETWORKS = {
         ModelConfig(**SMALL, normalization="LN"),
         TaskConfig(operation="compose", group="S3"),
     ),
+    "in parallel, RMSPre, unscaled": (
+        ModelConfig(**SMALL, normalization="RMSPre", parallel_attn_mlp=True, attn_scale=1.0, act_fn="silu"),
+        TaskConfig(p=7),
+    ),
+    "two layers both ways, LNPre, narrow heads": (
+        ModelConfig(**{**SMALL, "d_head": 4}, n_layers=2, normalization="LNPre", attention="bidirectional"),
+        TaskConfig(p=7),
+    ),
     "no product": (ModelConfig(**SMALL), TaskConfig(p=7, operation="x3+xy")),
     "pairs outside the group": (ModelConfig(**SMALL, act_fn="gelu"), TaskConfig(p=7, operation="multiply")),
     "constant attention, no equals token": (
@@ -42,7 +51,7 @@ def test_an_untrained_network_gets_no_algorithm(name):
     snapshot = Snapshot(0, task, config, initial_weights(config, task))
     verdict = find_verdict(snapshot)
     assert verdict.label in ("not generalised", "memorised", "unexplained")
-    assert task.name in verdict.headline
+    assert verdict.how_far.predicate in verdict.headline
     json.dumps(verdict.to_dict(), allow_nan=False)
     if task.structure is None:
         return
@@ -50,5 +59,6 @@ def test_an_untrained_network_gets_no_algorithm(name):
     keys = tuple(range(1, min(4, len(task.structure.basis.irrep_names))))
     measured = measure_network(snapshot, keys, triples=50)
     right = {**vars(measured), "train_accuracy": 1.0, "test_accuracy": 1.0, "all_accuracy": 1.0}
+    right["how_far"] = how_far(task, train=1.0, test=1.0, every=1.0)
     assert judge(type(measured)(**right), task).label == "unexplained"
     assert examine(snapshot, keys).parts

@@ -24,6 +24,7 @@ def runs(tiny_run, tmp_path):
     return folder
 
 
+@pytest.mark.long
 def test_a_bad_run_is_reported_and_stops_nothing(runs, tmp_path):
     table, seen = tmp_path / "out" / "table.csv", []
     rows = verdicts(runs, table, jobs=2, on_row=seen.append)

@@ -11,7 +11,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.models import ModelConfig, weight_shapes
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
-from grokinterp.verdict import interventions
+from grokinterp.verdict import examine, interventions
 
 NOISE = {"noise N(0, 0.1)": (0, 0.1), "noise N(0, 1)": (0, 1), "noise N(1, 1)": (1, 1), "noise N(-1, 1)": (-1, 1)}
 NAMES = ["none", "embedding swap", "flip both", "flip left", "flip right", *NOISE, "absolute value"]
@@ -199,12 +199,17 @@ def test_noise_is_seeded_and_the_rest_does_not_depend_on_it():
 
 @pytest.mark.parametrize(
     ("model", "said"),
-    [({"n_layers": 2}, "2 layers with normalization none"), ({"normalization": "LN"}, "1 layers .* LN")],
+    [
+        ({"n_layers": 2}, "2 layers with normalization none"),
+        ({"normalization": "LN"}, "1 layers .* LN"),
+        ({"normalization": "RMSPre"}, "1 layers .* RMSPre"),
+        ({"parallel_attn_mlp": True}, "1 layers with normalization none, attention and MLP in parallel"),
+    ],
 )
 def test_a_network_whose_neurons_do_not_add(model, said):
     task, config = Task(TaskConfig(p=5)), ModelConfig(n_heads=2, d_model=8, d_head=4, d_mlp=12, **model)
     weights = {name: torch.zeros(shape) for name, shape in weight_shapes(config, task).items()}
-    with pytest.raises(GrokinterpError, match=f"^interventions: a transformer of {said}: .* needs one layer and"):
+    with pytest.raises(GrokinterpError, match=f"^interventions: a transformer of {said}: .* needs one layer, norm"):
         interventions(Snapshot(0, task, config, weights))
 
 
@@ -216,3 +221,15 @@ def test_the_mainline_computes_with_the_relation_of_its_two_inputs(mainline):
     assert found["flip right"].accuracy < 0.01
     assert found["noise N(0, 0.1)"].loss < 1e-6
     assert found["absolute value"].accuracy > 0.99
+
+
+def test_deep_networks_without_attention_are_examined_and_others_say_why_not():
+    deep = examine(random_snapshot("sum of own embeddings, tanh, three layers"), ())
+    assert [found.name for found in deep.interventions] == NAMES
+    assert deep.no_interventions == ""
+    config, task = ModelConfig(n_layers=2, n_heads=2, d_model=8, d_head=4, d_mlp=12), Task(TaskConfig(p=5))
+    two = examine(Snapshot(0, task, config, {n: torch.zeros(s) for n, s in weight_shapes(config, task).items()}), ())
+    assert two.interventions == ()
+    assert two.no_interventions.startswith(
+        "a transformer of 2 layers with normalization none: its neurons' input is no sum"
+    )

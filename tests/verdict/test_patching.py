@@ -12,7 +12,7 @@ from grokinterp.models import ModelConfig, weight_shapes
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
 from grokinterp.verdict import Patching, patch
-from grokinterp.verdict._patching import _mixed_answers, _patched_answers, _places, _with_partners
+from grokinterp.verdict.causal._patching import _mixed_answers, _patched_answers, _places, _with_partners
 
 
 def knowing(task: Task) -> np.ndarray:
@@ -141,7 +141,7 @@ def test_shares_add_up_and_chunks_do_not_matter(tiny_run, monkeypatch):
     assert all(sum(shares(patching)) == pytest.approx(1) for patching in found)
     assert all(patching.partners == 0 for patching in found if patching.partner == "equal")
     assert {patching.n_pairs for patching in found} == {30}
-    monkeypatch.setattr("grokinterp.verdict._patching.CHUNK", 7)
+    monkeypatch.setattr("grokinterp.verdict.causal._patching.CHUNK", 7)
     assert patch(snapshot, n=30, seed=5) == found
     assert patch(snapshot, n=30, seed=6) != found
 

@@ -470,6 +470,7 @@ def test_an_untrained_network_is_none_of_this(mainline):
     assert found["characters"].variance_explained < 1e-3
 
 
+@pytest.mark.long
 def test_nandas_network_of_another_seed(shared_data, tmp_path):
     path = shared_data / "nanda" / "wd_10-1_mod_addition_loss_curve.pth"
     if not path.exists():

@@ -6,11 +6,14 @@ import math
 import pytest
 import torch
 from circle_networks import circle_network
+from exact_network import cosine_logits, exact_snapshot
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs import RunConfig, import_run
+from grokinterp.models import ModelConfig, initial_weights
+from grokinterp.runs import RunConfig, Snapshot, import_run
+from grokinterp.tasks import Task, TaskConfig
 from grokinterp.training import train
-from grokinterp.verdict import Verdict, find_verdict, with_random_weights, with_shuffled_answers
+from grokinterp.verdict import Verdict, find_verdict, with_random_weights, with_shuffled_answers, without_circles
 
 
 @pytest.fixture(scope="module")
@@ -18,17 +21,50 @@ def of_mainline(mainline) -> Verdict:
     return find_verdict(mainline, triples=3000)
 
 
-def test_the_mainline_is_a_clock_with_two_pizza_circles(of_mainline):
-    assert of_mainline.label == "clock"
+def test_the_mainline_adds_and_attention_fills_the_holes(of_mainline):
+    assert (of_mainline.label, of_mainline.judgement.published) == ("filled pizza", "clock")
     assert of_mainline.measured.keys == (14, 35, 41, 42, 52)
-    assert of_mainline.explained == pytest.approx(0.9663, abs=1e-4)
+    assert of_mainline.explained == pytest.approx(0.9717, abs=1e-4)
+    assert of_mainline.measured.accounts["clock"].explained == pytest.approx(0.9663, abs=1e-4)
     kinds = {circle.freq: round(circle.clockness) for circle in of_mainline.measured.circles}
     assert kinds == {14: 0, 35: 1, 41: 0, 42: 1, 52: 1}
     assert all(circle.fit > 0.99 and circle.works_alone > 0.9 for circle in of_mainline.measured.circles)
-    assert "circles 14" in of_mainline.judgement.reasons_against[0]
     assert of_mainline.headline == (
-        "This network adds as a clock, on frequencies 14, 35, 41, 42 and 52: the account explains 96.6 % of its logits."
+        "This network adds as a filled pizza, on frequencies 14, 35, 41, 42 and 52: the clock-and-pizza fit of its "
+        "logits is 97.2 %, supported by attention held, the neurons' inputs, the neurons' phases, gradients and "
+        "averaged embeddings."
     )
+
+
+def test_the_stages_of_the_mainline(of_mainline):
+    """What was measured on it before by other code (six decimals are not: float32)."""
+    stages = of_mainline.measured.stages
+    assert (stages.sum.formed_at.layer, stages.sum.formed_at.part) == (0, "MLP")
+    assert stages.sum.logits_share == pytest.approx(0.976, abs=1e-3)
+    circles = {circle.freq: circle for circle in stages.circles}
+    for freq, fill, held, kept in (
+        (14, -0.01, -0.01, 1.00),
+        (41, -0.07, -0.07, 1.00),
+        (35, 0.94, -0.08, 0.59),
+        (42, 1.40, -0.08, 0.49),
+        (52, 1.02, -0.08, 0.58),
+    ):
+        assert circles[freq].fill == pytest.approx(fill, abs=0.006)
+        assert circles[freq].held.fill == pytest.approx(held, abs=0.006)
+        assert circles[freq].kept == pytest.approx(kept, abs=0.006)
+        assert circles[freq].filled_by_attention == (fill > 0.5)
+        assert circles[freq].neurons.alignment > 0.9999
+    assert stages.read_out.rotation == pytest.approx(0.990, abs=1e-3)
+
+
+def test_the_sixth_circle_of_the_mainline(of_mainline):
+    without = {one.freq: one for one in without_circles(of_mainline.snapshot, of_mainline.measured.keys)}
+    assert not without[31].is_key
+    assert without[31].ratio == pytest.approx(793, rel=0.02)
+    assert without[31].fills == {41: 2}
+    assert without[42].fills == {14: 3}
+    after, before = without[31].opposite[41]
+    assert (abs(after) < 1, before > 5) == (True, True)
 
 
 def test_published_values_of_the_mainline(of_mainline):
@@ -75,7 +111,8 @@ def test_a_step_that_is_not_kept(mainline):
 
 def test_verdict_json_is_plain(of_mainline):
     content = json.loads(json.dumps(of_mainline.to_dict(), allow_nan=False))
-    assert content["verdict"]["label"] == "clock"
+    assert content["verdict"]["label"] == "filled pizza"
+    assert content["verdict"]["published"] == "clock"
     assert content["verdict"]["explained"] == of_mainline.explained
     assert content["verdict"]["key_frequencies"] == [14, 35, 41, 42, 52]
     row = next(row for row in content["evidence"] if row["name"] == "clock_share")
@@ -84,9 +121,10 @@ def test_verdict_json_is_plain(of_mainline):
     assert len(content["circles"]) == 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "label", "GS", "DI"),
-    [("model_p99zdpze5l.pt", "pizza", 0.993761, 0.171736), ("model_l8k1hzciux.pt", "clock", 0.346125, 0.848260)],
+    [("model_p99zdpze5l.pt", "pizza", 0.993761, 0.171736), ("model_l8k1hzciux.pt", "filled pizza", 0.346125, 0.848260)],
 )
 def test_the_public_pizza_models(shared_data, tmp_path, file, label, GS, DI):
     run = import_run(shared_data / "pizza" / file, out=tmp_path / "run")
@@ -99,10 +137,10 @@ def test_the_public_pizza_models(shared_data, tmp_path, file, label, GS, DI):
 
 
 @pytest.mark.long
-def test_a_public_network_between_the_two_is_mixed(shared_data, tmp_path):
+def test_a_public_network_between_the_two_is_half_filled(shared_data, tmp_path):
     file = shared_data / "nanda" / "wd_10-1_mod_addition_loss_curve.pth"
     verdict = find_verdict(import_run(file, out=tmp_path / "run"), full=False, triples=3000)
-    assert verdict.label == "mixed"
+    assert (verdict.label, verdict.judgement.published) == ("filled pizza", "between")
     assert verdict.measured.clock_share == pytest.approx(0.447, abs=0.005)
 
 
@@ -110,7 +148,7 @@ def test_a_public_network_between_the_two_is_mixed(shared_data, tmp_path):
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("C113", "clock"),
+        ("C113", "filled pizza"),
         ("D59", "irrep (sign, freq 2, freq 5, freq 21)"),
         ("S5", "irrep ((1,1,1,1,1), (2,1,1,1))"),
     ],
@@ -171,3 +209,23 @@ def test_controls_keep_norms_and_seeds():
     shuffled = with_shuffled_answers(snapshot)
     assert sorted(shuffled.logits[5].tolist()) == pytest.approx(sorted(snapshot.logits[5].tolist()), abs=1e-5)
     assert shuffled.logits.argmax(axis=1).tolist() != snapshot.logits.argmax(axis=1).tolist()
+
+
+def test_what_does_not_apply_is_left_out_with_its_reason_and_an_error_is_an_error(monkeypatch):
+    task, config = (
+        Task(TaskConfig(operation="compose", group="Z3")),
+        ModelConfig(d_model=8, n_heads=2, d_head=4, d_mlp=8),
+    )
+    snapshot = Snapshot(0, task, config, initial_weights(config, task))
+    verdict = find_verdict(snapshot, triples=50)
+    assert verdict.probes is None
+    few = "a · b in Z_3: Z_3 has 3 elements; a probe needs at least 4, two to fit on and two held out; probe a larger"
+    assert verdict.not_applicable["probes"] in (f"{few} group", "no key frequency stands out")
+    assert verdict.to_dict()["not_applicable"]["probes"] == verdict.not_applicable["probes"]
+
+    def broken(*_: object) -> None:
+        raise GrokinterpError("a fault in the certificate")
+
+    monkeypatch.setattr("grokinterp.verdict._verdict.certify", broken)
+    with pytest.raises(GrokinterpError, match="a fault in the certificate"):
+        find_verdict(exact_snapshot(7, cosine_logits(7, {1: 5.0, 2: 3.0})), triples=50)

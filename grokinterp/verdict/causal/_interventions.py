@@ -8,13 +8,15 @@ r(b), on where they cancel, and little on the shape of the non-linearity.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.models import ACTIVATIONS, ModelConfig
 from grokinterp.runs import Snapshot
 
-from ._last_layer import ACTIVATIONS, LastLayer, by_chunk, cached, judged
+from ._last_layer import LastLayer, by_chunk, cached, judged
 
 Neurons = Float[torch.Tensor, "pair d_mlp"]
 NOISE = ((0.0, 0.1), (0.0, 1.0), (1.0, 1.0), (-1.0, 1.0))
@@ -24,7 +26,8 @@ NOISE = ((0.0, 0.1), (0.0, 1.0), (1.0, 1.0), (-1.0, 1.0))
 class Intervention:
     """A network with changed neurons. ``pandas.DataFrame(list(interventions))`` makes a table of several.
 
-    `loss` is the cross-entropy over the answers on all pairs, in float64; `accuracy` the share of right answers.
+    `loss` is the cross-entropy over the answers on all pairs, in float64; `accuracy` the share of right answers. Of a
+    large network they are on some pairs, see `Snapshot.some_of`.
     """
 
     name: str
@@ -73,8 +76,8 @@ def interventions(snapshot: Snapshot, seed: int = 0) -> tuple[Intervention, ...]
 
     `seed` draws the noise, the same standard normal deviates for all four.
 
-    Raises `GrokinterpError` for a transformer of more layers or with LayerNorm, whose neurons' input is no sum of a
-    part from a and one from b.
+    Raises `GrokinterpError` for a transformer of more layers, with a normalization, or with attention and MLP in
+    parallel, whose neurons' input is no sum of a part from a and one from b.
 
     >>> from grokinterp.models import ModelConfig, initial_weights
     >>> from grokinterp.tasks import Task, TaskConfig
@@ -84,13 +87,11 @@ def interventions(snapshot: Snapshot, seed: int = 0) -> tuple[Intervention, ...]
     True
     """
     config, task = snapshot.config, snapshot.task
-    if config.architecture == "transformer" and (config.n_layers > 1 or config.normalization != "none"):
-        raise GrokinterpError(
-            f"interventions: a transformer of {config.n_layers} layers with normalization {config.normalization}: its "
-            "neurons' input is no sum of a part from a and one from b; needs one layer and normalization none"
-        )
-    inputs, logits_of = _of_mlp(snapshot) if config.architecture == "mlp" else _of_transformer(snapshot)
-    act = ACTIVATIONS[config.act_fn]
+    if not has_two_inputs(config):
+        raise GrokinterpError(f"interventions: a transformer of {config.n_layers} layers {_in_the_way(config)}")
+    pairs = torch.from_numpy(snapshot.some_of(np.arange(task.n_pairs)))
+    inputs, logits_of = (_of_mlp if config.architecture == "mlp" else _of_transformer)(snapshot, pairs)
+    act = ACTIVATIONS[config.act_fn].of
     x, left, right = inputs.pre, inputs.left, inputs.right
     deviates = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
     neurons: dict[str, Callable[[], torch.Tensor]] = {
@@ -102,23 +103,46 @@ def interventions(snapshot: Snapshot, seed: int = 0) -> tuple[Intervention, ...]
         **{f"noise N({m:g}, {sd:g})": lambda m=m, sd=sd: act(x + m + sd * deviates) for m, sd in NOISE},
         "absolute value": lambda: x.abs(),
     }
-    answers = torch.from_numpy(task.answers)
+    answers = torch.from_numpy(task.answers)[pairs]
     return tuple(Intervention(name, *judged(logits_of(changed()), answers)) for name, changed in neurons.items())
+
+
+def has_two_inputs(config: ModelConfig) -> bool:
+    """Whether the input of the neurons is a sum of a part from a and one from b.
+
+    Of a network without attention, however deep, those of its first layer.
+    """
+    if config.architecture == "mlp":
+        return True
+    return config.n_layers == 1 and config.normalization == "none" and not config.parallel_attn_mlp
+
+
+def why_no_two_inputs(config: ModelConfig) -> str:
+    """Why they are not, and what is needed; empty where they are."""
+    return "" if has_two_inputs(config) else f"a transformer of {config.n_layers} layers {_in_the_way(config)}"
+
+
+def _in_the_way(config: ModelConfig) -> str:
+    parallel = ", attention and MLP in parallel" if config.parallel_attn_mlp else ""
+    return (
+        f"with normalization {config.normalization}{parallel}: its neurons' input is no sum of a part from a and one "
+        "from b; needs one layer, normalization none, and an MLP that reads what attention puts out"
+    )
 
 
 LogitsOf = Callable[[torch.Tensor], torch.Tensor]
 
 
-def _of_mlp(snapshot: Snapshot) -> tuple[_Inputs, LogitsOf]:
+def _of_mlp(snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"]) -> tuple[_Inputs, LogitsOf]:
     """The first hidden layer's inputs, and the logits of its neurons."""
     config, task, weights = snapshot.config, snapshot.task, snapshot.weights
-    act, first = ACTIVATIONS[config.act_fn], "blocks.0.mlp"
+    act, first = ACTIVATIONS[config.act_fn].of, "blocks.0.mlp"
     W_in = weights[f"{first}.W_in"]
     # Rows of W_in for each position: all of them, or the position's own.
     rows = W_in.split(config.d_model) if config.mlp_inputs == "concatenation" else (W_in,) * len(task.positions)
     at_a, at_b = task.positions.index("a"), task.positions.index("b")
-    E_a, E_b = (weights["embed.W_E"][task.tokens[:, position]] for position in (at_a, at_b))
-    pre = snapshot.activation(f"{first}.hook_pre")
+    E_a, E_b = (weights["embed.W_E"][task.tokens[pairs, position]] for position in (at_a, at_b))
+    pre = cached(snapshot, [f"{first}.hook_pre"], task.tokens[pairs])[0][:, -1]
     left, right = E_a @ rows[at_a], E_b @ rows[at_b]
     # A sum takes no notice of the order; computed again, its rounding would.
     exchanged = left + right if config.mlp_inputs == "sum" else E_b @ rows[at_a] + E_a @ rows[at_b]
@@ -132,15 +156,17 @@ def _of_mlp(snapshot: Snapshot) -> tuple[_Inputs, LogitsOf]:
     return _Inputs(pre, left, right, exchanged), lambda neurons: by_chunk(logits, neurons)
 
 
-def _of_transformer(snapshot: Snapshot) -> tuple[_Inputs, LogitsOf]:
+def _of_transformer(snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"]) -> tuple[_Inputs, LogitsOf]:
     """The only layer's inputs from a and b at the last position, and the logits of its neurons."""
-    last, task, weights = LastLayer.of(snapshot), snapshot.task, snapshot.weights
+    last = LastLayer.of(snapshot, pairs if snapshot.is_large else None)
+    task, weights, tokens = snapshot.task, snapshot.weights, snapshot.task.tokens[pairs]
     W_E, W_V, W_in = weights["embed.W_E"], last.weight("attn.W_V"), last.weight("mlp.W_in")
     to_neurons = last.weight("attn.W_O").flatten(0, 1) @ W_in
-    pattern = torch.from_numpy(snapshot.pattern)
     places = [task.positions.index(letter) for letter in "ab"]
-    E = [W_E[task.tokens[:, place]] for place in places]
-    (values,) = cached(snapshot, [f"{snapshot.last_block}.attn.hook_v"], task.tokens)
+    E = [W_E[tokens[:, place]] for place in places]
+    hooks = [f"{snapshot.last_block}.attn.{name}" for name in ("hook_pattern", "hook_v")]
+    pattern, values = cached(snapshot, hooks, tokens)
+    pattern = pattern[:, :, -1]
 
     def read(place: int, more: torch.Tensor) -> torch.Tensor:
         """What position `place` gives to the neurons with `more` added to its embedding."""

@@ -12,10 +12,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from grokinterp.analysis import Places, find_keys
-from grokinterp.errors import GrokinterpError
+from grokinterp.errors import GrokinterpError, NotApplicable
 from grokinterp.fourier import FourierBasis
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure
@@ -23,6 +23,8 @@ from grokinterp.tasks import Structure
 from ._probe_path import Moments, ProbePath
 
 HeldOut: TypeAlias = Literal["values", "pairs"]
+# Of what is held out, until all targets vary on both sides: in groups of few elements the first may not do.
+_DRAWS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +104,9 @@ def sparse_probes(
         seed: of what is held out and of the permuted labels.
 
     Raises:
-        GrokinterpError: the task is no such product, a frequency is out of range, there is no key frequency, or the
-            share leaves fewer than two values on a side, or values at which a target does not vary.
+        NotApplicable: the task is no such product, or the group has fewer than 4 elements, two for each side.
+        GrokinterpError: a frequency is out of range, there is no key frequency, or the share leaves fewer than two
+            values on a side, or values at which a target does not vary.
 
     >>> import torch
     >>> from grokinterp.models import ModelConfig, initial_weights
@@ -131,11 +134,14 @@ def sparse_probes(
     random, n = np.random.default_rng(seed), structure.n
     a, b = np.indices((n, n)).reshape(2, -1)
     elements = {"a": a, "b": b, "a+b": (a + b) % n}
-    drawn = _draw(n if held_out == "values" else n * n, share, random)
-    relabelled = random.permutation(n)
-
     # Two functions per frequency; the Nyquist frequency has one and goes by itself.
     alike = [[k for k in frequencies if (2 * k == n) is nyquist] for nyquist in (False, True)]
+    count = n if held_out == "values" else n * n
+    drawn, relabelled = _draw(count, share, random), random.permutation(n)
+    for _ in range(_DRAWS):
+        if held_out == "pairs" or _varies(drawn, relabelled, has_nyquist=bool(alike[1])):
+            break
+        drawn, relabelled = _draw(count, share, random), random.permutation(n)
 
     paths, shuffled = {}, {}
     for place, features in _places(snapshot).items():
@@ -159,9 +165,14 @@ def _cyclic_product(snapshot: Snapshot) -> Structure:
             if not structure.is_cyclic
             else f"its answer is no product in {structure.group_name}"
         )
-        raise GrokinterpError(
+        raise NotApplicable(
             f"{snapshot.task.name}: {reason}, so a, b and the answer have no angles to probe for; needs a product in a "
             "cyclic group; give a network that adds, subtracts, multiplies or divides"
+        )
+    if structure.n < 4:
+        raise NotApplicable(
+            f"{snapshot.task.name}: {structure.group_name} has {structure.n} elements; a probe needs at least 4, two "
+            "to fit on and two held out; probe a larger group"
         )
     return structure
 
@@ -177,9 +188,17 @@ def _checked(frequencies: Sequence[int], structure: Structure) -> tuple[int, ...
     return tuple(dict.fromkeys(int(k) for k in frequencies))
 
 
+def _varies(drawn: Bool[np.ndarray, " n"], relabelled: Int[np.ndarray, " n"], *, has_nyquist: bool) -> bool:
+    """Whether both sides hold even and odd elements, between which alone the Nyquist frequency tells."""
+    parities = [labels[side] % 2 for labels in (np.arange(len(drawn)), relabelled) for side in (drawn, ~drawn)]
+    return not has_nyquist or all(parity.any() and not parity.all() for parity in parities)
+
+
 def _draw(n: int, share: float, random: np.random.Generator) -> Bool[np.ndarray, " n"]:
     held_out = np.zeros(n, dtype=bool)
     count = round(share * n)
+    if 0 < share < 1 and n >= 4:
+        count = min(max(count, 2), n - 2)
     if not 2 <= count <= n - 2:
         raise GrokinterpError(
             f"share = {share} of {n} holds out {count}: needs at least 2 held out and 2 to fit on; "

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 U = 2.0**-53
 # What the bounds' own evaluation, itself rounded, may lose: sums of k terms lose k·U < 10⁻³ for any k < 10¹².
-_SAFE = 1.001
+SAFE = 1.001
 _TINY = 1e-290
 # exp, tanh and erf of the mathematical libraries are right to a few units in the last place; this allows 16.
 _FUNCTION = 32 * U
@@ -66,7 +66,7 @@ class Rounded:
         of_row, of_column = _largest_sum(self.value, -1), _largest_sum(other.value, -2)
         products = min(of_row * other.largest, self.largest * of_column)
         carried = self.error * of_column + other.error * of_row + k * self.error * other.error
-        return Rounded(self.value @ other.value, _SAFE * (gamma(k) * products + carried) + (k + 1) * _TINY)
+        return Rounded(self.value @ other.value, SAFE * (gamma(k) * products + carried) + (k + 1) * _TINY)
 
     def __getitem__(self, index: Any) -> "Rounded":
         return Rounded(self.value[index], self.error)
@@ -88,7 +88,7 @@ class Rounded:
         value = raised / raised.sum(axis=axis, keepdims=True)
         spread = -float(shifted.min(initial=0.0))
         own = 2 * (U * spread + _FUNCTION + gamma(value.shape[axis] + 2))
-        return Rounded(value, _SAFE * (self.error / 2 + own) + _TINY)
+        return Rounded(value, SAFE * (self.error / 2 + own) + _TINY)
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray], lipschitz: float, *, exact: bool) -> "Rounded":
         """Entrywise `function` with its Lipschitz constant; `exact`: its evaluation does not round, as ReLU's.
@@ -97,19 +97,19 @@ class Rounded:
         """
         value = function(self.value)
         own = 0.0 if exact else _FUNCTION * max(self.largest, float(np.abs(value).max(initial=0.0)))
-        return Rounded(value, _SAFE * (lipschitz * self.error + own) + _TINY)
+        return Rounded(value, SAFE * (lipschitz * self.error + own) + _TINY)
 
     def norms_at_most(self) -> Float[np.ndarray, "..."]:
         """Upper bounds of the exact Euclidean norms along the last axis."""
         k = self.value.shape[-1]
         norms = np.sqrt(np.einsum("...k,...k->...", self.value, self.value))
-        return norms * (1 + gamma(k + 8)) + (math.sqrt(k) * self.error * _SAFE + k * 1e-150)
+        return norms * (1 + gamma(k + 8)) + (math.sqrt(k) * self.error * SAFE + k * 1e-150)
 
 
 def _after(value: np.ndarray, carried: float) -> Rounded:
     """The result of one rounded operation on operands that are already off."""
     largest = float(max(value.max(initial=0.0), -value.min(initial=0.0)))
-    return Rounded(value, _SAFE * (carried + 2 * U * largest) + _TINY)
+    return Rounded(value, SAFE * (carried + 2 * U * largest) + _TINY)
 
 
 def _largest_sum(value: np.ndarray, axis: int) -> float:

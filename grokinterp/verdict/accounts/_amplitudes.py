@@ -35,9 +35,11 @@ def amplitude_by_distance(logits: Logits, places: Places, freq: int) -> Pattern:
     structure = places.structure
     n, w = structure.n, 2 * np.pi * freq / structure.n
     i, j = np.indices((n, n))
-    wave = np.exp(-1j * w * np.arange(n))
-    of_pair = (logits[:, structure.outputs] @ wave)[places.grid]
-    of_pair = np.real(of_pair * np.exp(1j * w * (i + j))) / _norm(n, freq)
+    angles = w * np.arange(n)
+    # In real numbers, of which the logits are: half the work.
+    of_pair = (logits[:, structure.outputs] @ np.stack([np.cos(angles), np.sin(angles)], axis=1))[places.grid]
+    turned = angles[(i + j) % n]
+    of_pair = (of_pair[..., 0] * np.cos(turned) + of_pair[..., 1] * np.sin(turned)) / _norm(n, freq)
     return np.bincount(((i - j) % n).ravel(), weights=of_pair.ravel(), minlength=n) / n
 
 
@@ -75,10 +77,12 @@ class PatternFit:
     - `explained`: the fraction of the variance of the centred logits, over the pairs in the group.
     - `by_freq`: the same by key frequency.
     - `logits`: the replacement, over the pairs of the group in the order of `Places.grid`, and its elements.
+    - `parameters`: how many amplitudes were fitted.
     """
 
     explained: float
     by_freq: dict[int, float]
+    parameters: int
     logits: Float[np.ndarray, "n n n"]
 
 
@@ -102,19 +106,43 @@ def fit_patterns(
     n, total = places.structure.n, _centred_variance(logits, places)
     measured = {freq: amplitude_by_distance(logits, places, freq) for freq in keys}
     i, j, c = np.ogrid[:n, :n, :n]
-    distance, answer = (i - j)[:, :, 0] % n, (i + j - c) % n
-    waves = {freq: np.cos(2 * np.pi * freq / n * np.arange(n))[answer] for freq in measured}
+    distance, answer = (i - j) % n, (i + j - c) % n
+    waves = np.array([np.cos(2 * np.pi * freq / n * np.arange(n)) for freq in measured]).reshape(-1, n)
     found = {}
     for kind in kinds:
-        replaced, by_freq = np.zeros((n, n, n)), {}
-        for freq, amplitude in measured.items():
-            columns = np.stack([pattern(n, freq) for pattern in PATTERNS[kind]], axis=1)
-            fitted = columns @ np.linalg.lstsq(columns, amplitude, rcond=1e-9)[0]
-            by_freq[freq] = float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
-            replaced += fitted[distance][:, :, None] * waves[freq]
+        fitted = {freq: _fitted(amplitude, kind, freq) for freq, amplitude in measured.items()}
+        by_freq = {freq: _share(g, freq, total) for freq, g in fitted.items()}
+        # By distance and s − c, which is all that the logits of the fit depend on.
+        table = np.array(list(fitted.values())).reshape(-1, n).T @ waves
         # Rounding may carry a whole beyond 1.
-        found[kind] = PatternFit(min(1.0, sum(by_freq.values())), by_freq, replaced)
+        explained, parameters = min(1.0, sum(by_freq.values())), len(PATTERNS[kind]) * len(by_freq)
+        found[kind] = PatternFit(explained, by_freq, parameters, table[distance, answer])
     return found
+
+
+def pattern_shares(logits: Logits, places: Places, keys: Iterable[int], kind: str) -> dict[int, float]:
+    """`PatternFit.by_freq` alone, without the logits of the fit.
+
+    >>> from grokinterp.tasks import Task, TaskConfig
+    >>> task = Task(TaskConfig(p=7))
+    >>> clock = np.cos(2 * np.pi * (task.pairs.sum(1)[:, None] - np.arange(7)) / 7)
+    >>> round(pattern_shares(clock, Places.of(task), [1], "mixed")[1], 3)
+    1.0
+    """
+    total = _centred_variance(logits, places)
+    amplitudes = {freq: amplitude_by_distance(logits, places, freq) for freq in keys}
+    return {freq: _share(_fitted(f, kind, freq), freq, total) for freq, f in amplitudes.items()}
+
+
+def _fitted(amplitude: Pattern, kind: str, freq: int) -> Pattern:
+    """The least-squares sum of the patterns of a kind."""
+    columns = np.stack([pattern(len(amplitude), freq) for pattern in PATTERNS[kind]], axis=1)
+    return columns @ np.linalg.lstsq(columns, amplitude, rcond=1e-9)[0]
+
+
+def _share(fitted: Pattern, freq: int, total: float) -> float:
+    n = len(fitted)
+    return float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
 
 
 def _centred_variance(logits: Logits, places: Places) -> float:

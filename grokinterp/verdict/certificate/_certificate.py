@@ -1,9 +1,9 @@
-"""A certified lower bound on the share of all inputs that a network answers right, proved from its explanation.
+"""A certified lower bound on the share of all inputs that a network answers right, proved with the help of its keys.
 
-In the manner of Gross et al. 2024 (arXiv 2406.11779): the better the explanation, the shorter the proof and the higher
-the bound. With φ(ab) the neurons and u(ab) what attention writes directly, the logits are φ W_L + u. The explanation
-says W_L ≈ W Q, with the key frequencies' cosines and sines (the key irreps' entries) of c in the rows of Q. With
-E = W_L − W Q, any T(ab) = f(a) + g(b) + h(answer) and x = φ − T, for the answer s and every other c
+In the manner of Gross et al. 2024 (arXiv 2406.11779): the better the keys describe the neuron-logit map, the shorter
+the proof and the higher the bound. With φ(ab) the neurons and u(ab) what attention writes directly, the logits are
+φ W_L + u. The keys say W_L ≈ W Q, with the key frequencies' cosines and sines (the key irreps' entries) of c in the
+rows of Q. With E = W_L − W Q, any T(ab) = f(a) + g(b) + h(answer) and x = φ − T, for the answer s and every other c
 
     logit_s − logit_c = (φW)(Q_s − Q_c) + [TE + u]_s − [TE + u]_c + x(E_s − E_c),   |x(E_s − E_c)| ≤ ‖x‖ ‖E_s − E_c‖.
 
@@ -11,6 +11,9 @@ Four proofs, each from the one before: `idealised by answer` and `idealised` put
 of φW and bound what that changes, for all pairs of an answer at once or pair by pair; `projected` is the line above;
 `refined` takes leading singular directions of E to the exact side for pairs that are still without proof. See
 docs/certificate.md for the derivation.
+
+What is proved is the read-out: every neuron is evaluated on every input, however it comes about, so a look-up table is
+proved as well as a circuit, and no proof here is a test of how the network computes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,16 +24,17 @@ import torch
 from jaxtyping import Bool, Float
 
 from grokinterp.analysis import find_keys
-from grokinterp.errors import GrokinterpError
+from grokinterp.errors import NotApplicable
 from grokinterp.models import FastForward, hooked_network, not_covered_by_fast_forward
-from grokinterp.runs import Snapshot
+from grokinterp.runs import FAST_CHUNK, Snapshot
 from grokinterp.tasks import Structure, Task
-from grokinterp.wording import listed, percent
 
+from ._certificate_words import certificate_words
+from ._float32 import Float32Bound
 from ._margin_bounds import Block, Explanation
 from ._table_forward import Count, TableForward
 
-# Neurons' activations (float64) held at a time.
+# Neurons' activations, or logits (float64), held at a time.
 _BLOCK = 2**23
 
 
@@ -54,36 +58,51 @@ class Certificate:
     """What is proved of a network's answers on all inputs of its task.
 
     The network is the function that exact arithmetic computes from the stored weights, over the task's answers (the
-    logit of `=` takes no part). Float32 evaluation may differ where two logits are closer than its rounding.
+    logit of `=` takes no part). Where two logits are closer than float32 rounds, a float32 evaluation may answer
+    otherwise; `certified_float32` are the pairs whose margin is proved to be larger than that, see `Float32Bound`.
+    Nothing here says how the network computes: a look-up table is proved too.
 
-    - `keys`: the key irreps of the explanation, for a cyclic group frequencies.
+    - `keys`: the key irreps that W_L is described by, for a cyclic group frequencies.
     - `proofs`: `idealised by answer`, `idealised`, `projected` and, where that leaves pairs without proof, `refined`;
       none without keys.
-    - `certified`: per pair, whether the last proof proves it right.
+    - `certified`: per pair, whether the last proof proves it right, in exact arithmetic.
+    - `certified_float32`: per pair, whether it is proved right in any float32 evaluation.
     - `margins`: per answer, the proved bound on the least margin of its pairs (logit of the answer − largest other
       logit); `idealised_margins`: by `idealised`. NaN for an answer without pairs.
     - `accuracy`: measured in float64, by brute force with another implementation.
+    - `accuracy_float32`: measured of the network as it runs, `Snapshot.logits`.
+    - `overturned`: how many pairs that are certified in exact arithmetic are answered wrong by the network as it runs.
     - `brute_force`: multiplications of evaluating all logits from the same tables.
     - `amplitudes`: α_k of the idealised logits α_k e_k(s)·e_k(c), e_k the orthonormal functions of the key.
     - `rounding`: the largest slack taken off a margin for the rounding of this evaluation.
+    - `rounding_float32`: the most that a float32 evaluation may move a margin; infinite where it may overflow.
     - `says`: a sentence for the report.
     """
 
     keys: tuple[int, ...]
     proofs: tuple[Proof, ...]
     certified: Bool[np.ndarray, " pair"]
+    certified_float32: Bool[np.ndarray, " pair"]
     margins: Float[np.ndarray, " answer"]
     idealised_margins: Float[np.ndarray, " answer"]
     accuracy: float
+    accuracy_float32: float
+    overturned: int
     brute_force: int
     amplitudes: tuple[float, ...]
     rounding: float
+    rounding_float32: float
     says: str
 
     @property
     def lower_bound(self) -> float:
-        """The share of the inputs that is proved right, by all directions that were used."""
+        """The share of the inputs that exact arithmetic is proved to answer right, by all directions that were used."""
         return float(self.certified.mean())
+
+    @property
+    def lower_bound_float32(self) -> float:
+        """The share of the inputs that any float32 evaluation is proved to answer right."""
+        return float(self.certified_float32.mean())
 
     @property
     def explained_bound(self) -> float:
@@ -112,15 +131,16 @@ class Certificate:
 
 
 def certify(snapshot: Snapshot, keys: Sequence[int] | None = None) -> Certificate:
-    """Prove a lower bound on the accuracy over all inputs from the key frequencies or irreps.
+    """Prove a lower bound on the accuracy over all inputs with the help of the key frequencies or irreps.
 
     **Arguments:**
 
-    - `keys`: those of the explanation; by default `find_keys(snapshot).chosen`. Finding them reads all logits; what is
+    - `keys`: which describe W_L; by default `find_keys(snapshot).chosen`. Finding them reads all logits; what is
       counted is the checking of a proof whose keys are given. Wrong keys give a low bound, never a wrong one.
 
-    **Raises:** GrokinterpError for more than one layer, LayerNorm, a task without a known group, and keys that the
-    group does not have. Without keys there is no explanation to prove anything from: the certificate is vacuous.
+    **Raises:** `NotApplicable` for more than one layer, a normalization, attention and MLP in parallel, and a task
+    without a known group; GrokinterpError for keys that the group does not have. Without keys there is nothing to prove
+    anything with: the certificate is vacuous.
 
     Gross et al. 2024, arXiv 2406.11779; for groups Wu et al. 2024, arXiv 2410.07476.
 
@@ -135,33 +155,57 @@ def certify(snapshot: Snapshot, keys: Sequence[int] | None = None) -> Certificat
     chosen = find_keys(snapshot).chosen if keys is None else tuple(sorted(set(keys)))
     with np.errstate(all="ignore"):  # Infinite weights prove nothing: their bound on rounding is not finite either.
         found = _prove(snapshot, structure, chosen) if chosen else _without_keys(snapshot)
-    return replace(found, says=_words(found, structure, snapshot.task))
+    return replace(found, says=certificate_words(found, structure, snapshot.task))
 
 
 def _structure_in_reach(snapshot: Snapshot) -> Structure:
-    config, task = snapshot.config, snapshot.task
-    need = "a certificate needs one layer, no LayerNorm and a task in a known group"
+    config, structure = snapshot.config, snapshot.task.structure
+    need = "a certificate needs one layer, no normalization and a task in a known group"
     if config.n_layers != 1:
-        raise GrokinterpError(f"model.n_layers = {config.n_layers}: {need}; certify a network of one layer")
+        raise NotApplicable(f"model.n_layers = {config.n_layers}: {need}; certify a network of one layer")
     if config.normalization != "none":
-        raise GrokinterpError(f"model.normalization = {config.normalization!r}: {need}; train one with 'none'")
-    if task.structure is None:
-        raise GrokinterpError(f"{task.name}: {need}; certify a network on residues or on a group")
-    return task.structure
+        raise NotApplicable(f"model.normalization = {config.normalization!r}: {need}; train one with 'none'")
+    if config.parallel_attn_mlp:
+        raise NotApplicable(
+            "model.parallel_attn_mlp = true: a certificate needs an MLP that reads what attention puts out; certify one"
+        )
+    if config.architecture == "transformer" and snapshot.task.positions[-1] == "a":
+        raise NotApplicable(
+            f"a network that reads {' '.join(snapshot.task.positions)}: a certificate needs b or = at the last "
+            "position; certify a network with another order of the tokens"
+        )
+    if structure is None:
+        raise NotApplicable(f"{snapshot.task.name}: {need}; certify a network on residues or on a group")
+    return structure
 
 
 def _without_keys(snapshot: Snapshot) -> Certificate:
     unknown = np.full(snapshot.task.n_answers, np.nan)
     nothing = np.zeros(snapshot.task.n_pairs, dtype=bool)
-    return Certificate((), (), nothing, unknown, unknown, brute_force_accuracy(snapshot), 0, (), 0.0, "")
+    return Certificate(
+        keys=(),
+        proofs=(),
+        certified=nothing,
+        certified_float32=nothing,
+        margins=unknown,
+        idealised_margins=unknown,
+        accuracy=brute_force_accuracy(snapshot),
+        accuracy_float32=float(_answered_right(snapshot).mean()),
+        overturned=0,
+        brute_force=0,
+        amplitudes=(),
+        rounding=0.0,
+        rounding_float32=0.0,
+        says="",
+    )
 
 
 def _prove(snapshot: Snapshot, structure: Structure, keys: tuple[int, ...]) -> Certificate:
     task, forward = snapshot.task, TableForward.of(snapshot)
     shared, brute = Count(forward.multiplications), Count(forward.multiplications)
     by_class, by_pair, projected, refined = Count(), Count(), Count(), Count()
-    explanation = Explanation(forward.W_L, structure, keys, shared)
-    lower, ideal, amplitudes, used, rounding = [], [], (), 0, 0.0
+    explanation, float32 = Explanation(forward.W_L, structure, keys, shared), Float32Bound.of(snapshot, forward)
+    lower, ideal, moved, amplitudes, used, rounding = [], [], [], (), 0, 0.0
     for a in _blocks(snapshot):
         block = Block.of(forward, explanation, a, shared, brute)
         if not len(block.answers):
@@ -172,9 +216,11 @@ def _prove(snapshot: Snapshot, structure: Structure, keys: tuple[int, ...]) -> C
         bounds, logits, slack = block.projected(projected)
         better, directions, slack_refined = block.refined(bounds, logits, refined)
         lower.append((bounds, better))
+        moved.append(float32.of_margins(a, block.answers))
         used, rounding = max(used, directions), max(rounding, slack, slack_refined)
     by_projection, by_refinement = (np.concatenate(of) for of in zip(*lower, strict=True))
     of_class, of_pair = (np.concatenate(of) for of in zip(*ideal, strict=True))
+    by_float32, certified, right = np.concatenate(moved), by_refinement > 0, _answered_right(snapshot)
     q = len(explanation.Q)
     proofs = [
         Proof("idealised by answer", _share(of_class), shared.total + by_class.total, q),
@@ -187,20 +233,24 @@ def _prove(snapshot: Snapshot, structure: Structure, keys: tuple[int, ...]) -> C
     return Certificate(
         keys=keys,
         proofs=tuple(proofs),
-        certified=by_refinement > 0,
+        certified=certified,
+        certified_float32=by_refinement > by_float32,
         margins=_least_by_answer(by_refinement, task),
         idealised_margins=_least_by_answer(of_pair, task),
         accuracy=brute_force_accuracy(snapshot),
+        accuracy_float32=float(right.mean()),
+        overturned=int((certified & ~right).sum()),
         brute_force=brute.total,
         amplitudes=amplitudes,
         rounding=rounding,
+        rounding_float32=float(by_float32.max()),
         says="",
     )
 
 
 def _blocks(snapshot: Snapshot) -> Iterator[slice]:
     n_a, n_b = snapshot.task.table.shape
-    rows = max(1, _BLOCK // (n_b * snapshot.config.d_mlp))
+    rows = max(1, _BLOCK // (n_b * max(snapshot.config.d_mlp, snapshot.task.n_answers)))
     return (slice(first, min(first + rows, n_a)) for first in range(0, n_a, rows))
 
 
@@ -235,26 +285,11 @@ def brute_force_accuracy(snapshot: Snapshot) -> float:
     return right / task.n_pairs
 
 
-def _words(found: Certificate, structure: Structure, task: Task) -> str:
-    measured = f"measured: {percent(found.accuracy)}"
-    if not found.keys:
-        return f"No accuracy is proved: there is no key {structure.irrep_word} to prove it from ({measured})."
-    names = [structure.basis.irrep_names[irrep] for irrep in found.keys]
-    word = structure.irrep_word if len(names) == 1 else structure.irrep_words
-    source = f"the key {word} {listed(names)}"
-    if found.is_vacuous:
-        return (
-            f"No accuracy above guessing is proved: from {source} {percent(found.lower_bound)} of all "
-            f"{task.n_pairs:,} inputs are proved right ({measured}; guessing gives {percent(found.chance)})."
-        )
-    pairs = f"{task.n_pairs:,} inputs are answered right"
-    proved = f"all {pairs}" if found.lower_bound == 1 else f"at least {percent(found.lower_bound)} of all {pairs}"
-    last = found.proofs[-1]
-    if last.name == "refined":
-        more = last.directions - found.proofs[0].directions
-        source += f" and {more} directions that they do not name ({percent(found.explained_bound)} without these)"
-    by_ideal = next(proof.lower_bound for proof in found.proofs if proof.name == "idealised")
-    return (
-        f"From {source} it is proved that {proved} ({measured}), with {percent(found.ratio)} of the multiplications of "
-        f"evaluating every logit; idealised logits with the deviation from them prove {percent(by_ideal)}."
-    )
+def _answered_right(snapshot: Snapshot) -> Bool[np.ndarray, " pair"]:
+    """Of the network as it runs, in float32; an undefined logit is no answer."""
+    right = np.empty(snapshot.task.n_pairs, dtype=bool)
+    for start in range(0, len(right), FAST_CHUNK):
+        pairs = np.arange(start, min(start + FAST_CHUNK, len(right)))
+        logits = snapshot.logits_of(pairs)
+        right[pairs] = (logits.argmax(axis=1) == snapshot.task.answers[pairs]) & ~np.isnan(logits).any(axis=1)
+    return right

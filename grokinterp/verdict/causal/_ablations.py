@@ -3,6 +3,8 @@
 A part is replaced on every pair by nothing (`zero`), by its mean over all pairs (`mean`), or by what it puts out on
 another pair drawn at random (`resample`, of Chan et al. 2022, "Causal scrubbing", which keeps its distribution). A part
 that is needed raises the loss under all three; one that matters by its mean alone, under `zero` only.
+
+A large network (`Snapshot.is_large`) is judged on some pairs, see `Snapshot.some_of`, and so are its means.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,7 +15,14 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from grokinterp.analysis import ProgressMeasures, answer_component, mean_by_answer, neuron_irreps
+from grokinterp.analysis import (
+    Places,
+    answer_component,
+    mean_by_answer,
+    mean_logits_by_answer,
+    mean_neurons_by_answer,
+    neuron_irreps,
+)
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Snapshot
 
@@ -49,7 +58,8 @@ def ablate_parts(snapshot: Snapshot, seed: int = 0, *, layer: int | None = None)
         attention skip     r in r + A, not in what attention reads; what follows reads the new m
         MLP skip           m in m + M, not in what the MLP reads
 
-    at every position; in the last layer only the last is read. Means are over all pairs, per position. A network
+    at every position; where attention and MLP work in parallel, m = r + A(r) + M(r), and there is no MLP skip. In the
+    last layer only the last position is read. Means are over all pairs, per position. A network
     without attention has `neurons` alone. In a 1-layer network that reads `=`, r is the same for all pairs there, so
     that `mean` and `resample` of the attention skip change nothing.
 
@@ -72,9 +82,12 @@ def ablate_parts(snapshot: Snapshot, seed: int = 0, *, layer: int | None = None)
     chosen = n_layers - 1 if layer is None else layer
     if not 0 <= chosen < n_layers:
         raise GrokinterpError(f"layer = {layer}: the network has {n_layers}; give one from 0 to {n_layers - 1}")
-    donors, answers = _donors(task.n_pairs, seed), torch.from_numpy(task.answers)
-    ablated = _in_last_layer(snapshot, donors) if chosen == n_layers - 1 else _by_hooks(snapshot, chosen, donors)
-    whole = Ablation("nothing", "none", *judged(torch.from_numpy(snapshot.logits), answers))
+    pairs = snapshot.some_of(np.arange(task.n_pairs))
+    some = torch.from_numpy(pairs) if snapshot.is_large else None
+    donors, answers = _donors(len(pairs), seed), torch.from_numpy(task.answers[pairs])
+    in_last = chosen == n_layers - 1
+    ablated = _in_last_layer(snapshot, donors, some) if in_last else _by_hooks(snapshot, chosen, donors, some)
+    whole = Ablation("nothing", "none", *judged(torch.from_numpy(snapshot.logits_of(pairs)), answers))
     return (whole, *(Ablation(part, how, *judged(logits, answers)) for part, how, logits in ablated))
 
 
@@ -85,10 +98,10 @@ def _donors(n_pairs: int, seed: int) -> Int[torch.Tensor, " pair"]:
 
 
 def _in_last_layer(
-    snapshot: Snapshot, donors: Int[torch.Tensor, " pair"]
+    snapshot: Snapshot, donors: Int[torch.Tensor, " pair"], pairs: Int[torch.Tensor, " pair"] | None = None
 ) -> Iterator[tuple[str, str, Float[torch.Tensor, "pair answer"]]]:
     """Logits at the last position without each part of the last layer, from its activations there."""
-    last = LastLayer.of(snapshot)
+    last = LastLayer.of(snapshot, pairs)
 
     def instead(how: str, value: torch.Tensor) -> torch.Tensor:
         if how == "resample":
@@ -107,7 +120,8 @@ def _in_last_layer(
         yield "neurons", how, last.after_neurons(instead(how, last.neurons))
         yield "MLP output", how, last.after_mlp(last.resid_mid + instead(how, last.mlp_out))
         yield "attention skip", how, last.after_attention(instead(how, last.resid_pre) + last.attn_out)
-        yield "MLP skip", how, last.after_mlp(instead(how, last.resid_mid) + last.mlp_out)
+        if not last.is_parallel:
+            yield "MLP skip", how, last.after_mlp(instead(how, last.resid_mid) + last.mlp_out)
 
 
 @dataclass(frozen=True)
@@ -130,21 +144,24 @@ def _places(snapshot: Snapshot, layer: int) -> list[_Place]:
     if snapshot.config.architecture == "mlp":
         return [neurons]
     heads = [_Place(f"head {head}", f"{block}.attn.hook_z", head) for head in range(snapshot.config.n_heads)]
-    return [
+    places = [
         _Place("attention output", f"{block}.hook_attn_out"),
         *heads,
         neurons,
         _Place("MLP output", f"{block}.hook_mlp_out"),
         _Place("attention skip", f"{block}.hook_resid_pre", added_to=f"{block}.hook_attn_out"),
-        _Place("MLP skip", f"{block}.hook_resid_mid", added_to=f"{block}.hook_mlp_out"),
     ]
+    if not snapshot.config.parallel_attn_mlp:
+        places.append(_Place("MLP skip", f"{block}.hook_resid_mid", added_to=f"{block}.hook_mlp_out"))
+    return places
 
 
 def _by_hooks(
-    snapshot: Snapshot, layer: int, donors: Int[torch.Tensor, " pair"]
+    snapshot: Snapshot, layer: int, donors: Int[torch.Tensor, " pair"], pairs: Int[torch.Tensor, " pair"] | None = None
 ) -> Iterator[tuple[str, str, Float[torch.Tensor, "pair answer"]]]:
     """Logits without each part of any layer: forwards of the whole network, with hooks at every position."""
-    model, tokens, places = snapshot.model, snapshot.task.tokens, _places(snapshot, layer)
+    model, places = snapshot.model, _places(snapshot, layer)
+    tokens = snapshot.task.tokens if pairs is None else snapshot.task.tokens[pairs]
     hooks = sorted({place.hook for place in places})
 
     def caches(pairs: Int[torch.Tensor, " pair"]) -> Iterator[tuple[torch.Tensor, Any]]:
@@ -216,8 +233,8 @@ def ablate_frequencies(snapshot: Snapshot, keys: Iterable[int]) -> tuple[Ablatio
     >>> [a.part for a in found if a.how in ("none", "logits")]
     ['nothing', 'frequency 1', 'key frequencies', 'other frequencies', 'all but the key frequencies']
     """
-    progress, last, chosen = ProgressMeasures.of(snapshot), LastLayer.of(snapshot), tuple(keys)
-    structure, places = progress.structure, progress.places
+    places, chosen = Places.of(snapshot.task), tuple(keys)
+    structure = places.structure
     names, plural = structure.basis.irrep_names, structure.irrep_words
     unknown = [irrep for irrep in chosen if not 0 < irrep < len(names)]
     if unknown:
@@ -225,10 +242,14 @@ def ablate_frequencies(snapshot: Snapshot, keys: Iterable[int]) -> tuple[Ablatio
             f"keys = {list(chosen)}: {structure.group_name} has no nontrivial {structure.irrep_word} {unknown[0]}; "
             f"give numbers from 1 to {len(names) - 1}"
         )
-    inside = progress.inside("all")
-    answers, element = torch.from_numpy(snapshot.task.answers[inside]), places.element[inside]
-    logits, neurons, W_down = progress.logits[inside].astype(np.float64), last.neurons, last.W_down
-    means = mean_by_answer(neurons.numpy(), places)
+    pairs = snapshot.some_of(np.flatnonzero(places.element >= 0))
+    answers, element = torch.from_numpy(snapshot.task.answers[pairs]), places.element[pairs]
+    logits, of_logits_by_answer = snapshot.logits_of(pairs).astype(np.float64), mean_logits_by_answer(snapshot)
+    last = LastLayer.of(snapshot, torch.from_numpy(pairs) if snapshot.is_large else None)
+    neurons, W_down = last.neurons, last.W_down
+    # Where the pairs are in what the layer holds: all pairs, or these alone.
+    inside = np.arange(len(pairs)) if snapshot.is_large else pairs
+    means = mean_neurons_by_answer(snapshot) if snapshot.is_large else mean_by_answer(neurons.numpy(), places)
 
     def of_logits(part: str, found: Float[np.ndarray, "chosen answer"]) -> Ablation:
         return Ablation(part, "logits", *judged(torch.from_numpy(found), answers))
@@ -247,13 +268,14 @@ def ablate_frequencies(snapshot: Snapshot, keys: Iterable[int]) -> tuple[Ablatio
         return f"{structure.irrep_word} {names[irrep]}"
 
     found = [Ablation("nothing", "none", *judged(torch.from_numpy(logits), answers))]
-    others = tuple(irrep for irrep in progress.irreps if irrep not in chosen)
+    others = tuple(irrep for irrep in range(1, len(names)) if irrep not in chosen)
     removed = {called(irrep): (irrep,) for irrep in chosen} | {f"key {plural}": chosen, f"other {plural}": others}
     for part, irreps in removed.items():
-        found.append(of_logits(part, logits - progress.component(irreps)[element]))
+        found.append(of_logits(part, logits - answer_component(of_logits_by_answer, irreps, structure)[element]))
         found.append(of_neurons(part, "neurons", -carried(irreps)))
     rest = f"all but the key {plural}"
-    found.append(of_logits(rest, progress.kept(chosen)[element]))
+    kept = answer_component(of_logits_by_answer, chosen, structure) + of_logits_by_answer.mean(axis=0)
+    found.append(of_logits(rest, kept[element]))
     mean = torch.from_numpy(means[places.answered].mean(axis=0)).float()
     found.append(of_neurons(rest, "neurons", carried(chosen) - (neurons - mean) @ W_down))
 

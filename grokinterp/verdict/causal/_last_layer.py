@@ -7,8 +7,8 @@ mixed values, at the last position,
     A = Σ_h z_h W_O^h + b_O,            m = r + A,
     H = act(LN(m) W_in + b_in),         M = H W_out + b_out,        logits = LN(m + M) W_U + b_U
 
-in float32 as in the network (LN is the identity where it has none). A network without attention has H alone:
-logits = H W_U + b_U.
+in float32 as in the network (LN is its normalization, the identity where it has none). Where attention and MLP work in
+parallel, H = act(LN(r) W_in + b_in), whatever A is. A network without attention has H alone: logits = H W_U + b_U.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,17 +18,12 @@ from functools import cached_property
 import torch
 from jaxtyping import Float, Int
 
+from grokinterp.models import ACTIVATIONS, FastForward, normalized, not_covered_by_fast_forward
 from grokinterp.runs import Snapshot
 from grokinterp.training import accuracy, cross_entropy
 
 # Pairs per product: their neurons stay in the processor's cache.
 CHUNK = 2048
-ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "relu": torch.relu,
-    "gelu": torch.nn.functional.gelu,
-    "tanh": torch.tanh,
-}
-_EPSILON = 1e-5  # TransformerLens' own, under the root of LayerNorm's variance.
 
 Residual = Float[torch.Tensor, "pair d_model"]
 Neurons = Float[torch.Tensor, "pair d_mlp"]
@@ -37,15 +32,17 @@ Logits = Float[torch.Tensor, "pair answer"]
 
 @dataclass(frozen=True, eq=False)
 class LastLayer:
-    """What the last layer holds on all pairs at the last position; no residual and no heads without attention."""
+    """What the last layer holds at the last position on all pairs, or on `pairs`; no residual and no heads without
+    attention."""
 
     snapshot: Snapshot
     resid_pre: Residual | None
     z: Float[torch.Tensor, "pair head d_head"] | None
+    pairs: Int[torch.Tensor, " pair"] | None = None
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "LastLayer":
-        """Evaluate the network once on all pairs.
+    def of(cls, snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"] | None = None) -> "LastLayer":
+        """Evaluate the network once on all pairs, or on these.
 
         >>> from grokinterp.models import ModelConfig, initial_weights
         >>> from grokinterp.tasks import Task, TaskConfig
@@ -56,10 +53,13 @@ class LastLayer:
         True
         """
         if snapshot.config.architecture == "mlp":
-            return cls(snapshot, None, None)
+            return cls(snapshot, None, None, pairs)
+        if not_covered_by_fast_forward(snapshot.config, snapshot.task) is None:
+            return cls(snapshot, *_by_fast_forward(snapshot, pairs), pairs)
+        tokens = snapshot.task.tokens if pairs is None else snapshot.task.tokens[pairs]
         names = [f"{snapshot.last_block}.hook_resid_pre", f"{snapshot.last_block}.attn.hook_z"]
-        resid_pre, z = (value[:, -1] for value in cached(snapshot, names, snapshot.task.tokens))
-        return cls(snapshot, resid_pre, z)
+        resid_pre, z = (value[:, -1] for value in cached(snapshot, names, tokens))
+        return cls(snapshot, resid_pre, z, pairs)
 
     def weight(self, name: str) -> Float[torch.Tensor, "..."]:
         """A weight of the layer, float32."""
@@ -84,22 +84,38 @@ class LastLayer:
     def pre(self) -> Neurons:
         """The neurons' input."""
         if self.resid_pre is None:
-            return self.snapshot.activation(f"{self.snapshot.last_block}.mlp.hook_pre")
-        return by_chunk(self._pre, self.resid_mid)
+            if self.pairs is None:
+                return self.snapshot.activation(f"{self.snapshot.last_block}.mlp.hook_pre")
+            return torch.from_numpy(self.snapshot.neuron_inputs_of(self.pairs.numpy()))
+        return by_chunk(self._pre, self.resid_pre if self.is_parallel else self.resid_mid)
 
     @cached_property
     def neurons(self) -> Neurons:
-        return ACTIVATIONS[self.snapshot.config.act_fn](self.pre)
+        return ACTIVATIONS[self.snapshot.config.act_fn].of(self.pre)
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether the MLP reads the residual before attention."""
+        return self.snapshot.config.parallel_attn_mlp
 
     @cached_property
     def mlp_out(self) -> Residual:
         return torch.addmm(self.weight("mlp.b_out"), self.neurons, self.weight("mlp.W_out"))
 
+    @cached_property
+    def read(self) -> Float[torch.Tensor, "pair width"]:
+        """What the unembedding reads: the normalized residual after the layer, or the neurons without attention."""
+        if self.resid_pre is None:
+            return self.neurons
+        return by_chunk(lambda resid: self._normalized(resid, "ln_final"), self.resid_mid + self.mlp_out)
+
     def after_attention(self, resid_mid: Residual) -> Logits:
         """Logits if this is the residual after attention: of the MLP that reads it, and of the skip around that."""
+        if self.is_parallel:
+            return by_chunk(self._after_neurons, self.neurons, resid_mid)
 
         def logits(mid: torch.Tensor) -> torch.Tensor:
-            return self._after_neurons(ACTIVATIONS[self.snapshot.config.act_fn](self._pre(mid)), mid)
+            return self._after_neurons(ACTIVATIONS[self.snapshot.config.act_fn].of(self._pre(mid)), mid)
 
         return by_chunk(logits, resid_mid)
 
@@ -108,6 +124,10 @@ class LastLayer:
         if self.resid_pre is not None:
             return by_chunk(self._after_neurons, neurons, self.resid_mid)
         return by_chunk(self._unembed, neurons)
+
+    def after_inputs(self, inputs: Neurons) -> Logits:
+        """Logits if the neurons read this."""
+        return self.after_neurons(ACTIVATIONS[self.snapshot.config.act_fn].of(inputs))
 
     @property
     def W_down(self) -> Float[torch.Tensor, "d_mlp down"]:
@@ -130,23 +150,31 @@ class LastLayer:
         """Logits if this is the residual that is unembedded."""
         return by_chunk(self._unembed, resid_post)
 
-    def _pre(self, resid_mid: torch.Tensor) -> torch.Tensor:
-        normalized = self._normalized(resid_mid, f"{self.snapshot.last_block}.ln2")
-        return torch.addmm(self.weight("mlp.b_in"), normalized, self.weight("mlp.W_in"))
+    def _pre(self, resid: torch.Tensor) -> torch.Tensor:
+        read = self._normalized(resid, f"{self.snapshot.last_block}.ln2")
+        return torch.addmm(self.weight("mlp.b_in"), read, self.weight("mlp.W_in"))
 
     def _after_neurons(self, neurons: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         return self._unembed(torch.addmm(self.weight("mlp.b_out"), neurons, self.weight("mlp.W_out")) + skip)
 
     def _unembed(self, resid_post: torch.Tensor) -> torch.Tensor:
         weights, answers = self.snapshot.weights, slice(self.snapshot.task.n_answers)
-        normalized = self._normalized(resid_post, "ln_final")
-        return torch.addmm(weights["unembed.b_U"][answers], normalized, weights["unembed.W_U"][:, answers]).detach()
+        read = self._normalized(resid_post, "ln_final")
+        return torch.addmm(weights["unembed.b_U"][answers], read, weights["unembed.W_U"][:, answers]).detach()
 
     def _normalized(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        if self.snapshot.config.architecture == "mlp" or self.snapshot.config.normalization == "none":
-            return x
-        w, b = self.snapshot.weights[f"{name}.w"], self.snapshot.weights[f"{name}.b"]
-        return torch.layer_norm(x, x.shape[-1:], w, b, _EPSILON)
+        return normalized(self.snapshot.config, self.snapshot.weights, name, x)
+
+
+@torch.no_grad()
+def _by_fast_forward(
+    snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"] | None
+) -> tuple[Residual, Float[torch.Tensor, "pair head d_head"]]:
+    """The residual before the only layer, which all pairs have in common at `=`, and the heads' values."""
+    fast, (a, b) = FastForward(snapshot.config, snapshot.weights), snapshot.task.inputs
+    z = fast.heads(fast.batch(a, b) if pairs is None else fast.batch(a[pairs], b[pairs]))
+    resid_pre = snapshot.weights["embed.W_E"][snapshot.task.equals_token] + snapshot.weights["pos_embed.W_pos"][-1]
+    return resid_pre.detach().expand(len(z), -1), z
 
 
 def by_chunk(function: Callable[..., torch.Tensor], *values: Float[torch.Tensor, "pair ..."]) -> torch.Tensor:

@@ -58,8 +58,9 @@ def patch(snapshot: Snapshot, n: int = 1000, seed: int = 0) -> tuple[Patching, .
     Places, through hooks on the network: `embedding of a`, `embedding of b` (before positions are added); at the last
     position of the last layer `attention output`, `residual before MLP` (which is all that comes after attention: the
     partner's answer, whatever the network computes), `neurons`, and `half of the neurons`, drawn at random. A network
-    without attention has embeddings and neurons. Pairs and partners are drawn uniformly; with n or fewer pairs, all are
-    tried. A pair that has no partner of a kind is left out.
+    without attention has embeddings and neurons, one with attention and MLP in parallel no residual before the MLP.
+    Pairs and partners are drawn uniformly; with n or fewer pairs, all are tried. A pair that has no partner of a
+    kind is left out.
 
     What to expect of a network that knows its task: of equal partners, one that computes a function of the answer in
     its neurons keeps the answer at `neurons` and at `half of the neurons`; one that looks up pairs keeps it at
@@ -114,10 +115,9 @@ def _share(chosen: Bool[np.ndarray, " pair"]) -> float:
 def _places(snapshot: Snapshot, rng: np.random.Generator) -> list[_Place]:
     block, positions, d_mlp = snapshot.last_block, snapshot.task.positions, snapshot.config.d_mlp
     half = np.sort(rng.choice(d_mlp, d_mlp // 2, replace=False))
-    residual = [
-        _Place("attention output", f"{block}.hook_attn_out", -1),
-        _Place("residual before MLP", f"{block}.hook_resid_mid", -1),
-    ]
+    residual = [_Place("attention output", f"{block}.hook_attn_out", -1)]
+    if not snapshot.config.parallel_attn_mlp:
+        residual.append(_Place("residual before MLP", f"{block}.hook_resid_mid", -1))
     return [
         _Place("embedding of a", "hook_embed", positions.index("a"), mixes="a"),
         _Place("embedding of b", "hook_embed", positions.index("b"), mixes="b"),

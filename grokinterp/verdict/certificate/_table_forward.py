@@ -2,7 +2,7 @@
 
 What a position adds to the neurons' inputs is, per head, one row of a table with a row per token, weighted by the
 attention to it (the order `rows` of `grokinterp.models.FastForward`, here in float64, for all networks of one layer
-without LayerNorm, and with the bound on rounding of `Rounded`):
+without normalization, and with the bound on rounding of `Rounded`):
 
     neurons       act(c_b + Σ_{pos, head} A[a, b, head, pos] · table_pos[token, head]),  table = (x W_V + b_V) W_O W_in
     direct path   d_b + Σ_{pos, head} A[a, b, head, pos] · direct_pos[token, head],      direct = (x W_V + b_V) W_O W_U
@@ -15,24 +15,17 @@ once: 2 · heads rows per input are left.
 The network of architecture `mlp` has tables E[token] W_in, added without weights, and no direct path but its bias.
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
+from grokinterp.models import ACTIVATIONS
 from grokinterp.runs import Snapshot
 
 from ._rounded import Rounded, U
-
-# GELU's slope is largest, 1.1290, at √2.
-_ACTIVATIONS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
-    "relu": (lambda x: np.maximum(x, 0), 1.0),
-    "gelu": (lambda x: torch.nn.functional.gelu(torch.from_numpy(x)).numpy(), 1.13),
-    "tanh": (np.tanh, 1.0),
-}
 
 
 @dataclass
@@ -79,9 +72,12 @@ class TableForward:
     multiplications: int
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "TableForward":
-        """The tables of a network with one layer and no LayerNorm."""
-        return (_of_mlp if snapshot.config.architecture == "mlp" else _of_transformer)(snapshot)
+    def of(cls, snapshot: Snapshot, *, apart: bool = True) -> "TableForward":
+        """The tables of a network with one layer and no normalization.
+
+        `apart`: the rows of `=` are taken off the others; otherwise every position has its own.
+        """
+        return _of_mlp(snapshot) if snapshot.config.architecture == "mlp" else _of_transformer(snapshot, apart)
 
     @property
     def mixed_rows(self) -> int:
@@ -90,26 +86,47 @@ class TableForward:
 
     def block(self, a: slice, count: Count) -> tuple[Rounded, Rounded]:
         """Neurons [a, b, d_mlp] and the direct path's logits [a, b, answer] of some rows of the table of pairs."""
-        n_a, n_b = self.snapshot.task.table[a].shape
-        pattern = self._pattern(a, n_a, n_b, count) if self.scores else None
-        neurons, direct = _spread(self.neuron_base, n_a, n_b), _spread(self.direct_base, n_a, n_b)
-        for part in self.parts:
-            if part.position is None or pattern is None:
-                rows = part.neurons[:, 0]
-                neurons = neurons + (rows[a, None] if part.at == "a" else rows[None])
-            else:
-                weight = pattern[..., part.position]
-                neurons = neurons + _mix(weight, part.neurons, part.at, a, count)
-                direct = direct + _mix(weight, part.direct, part.at, a, count)
-        function, lipschitz = _ACTIVATIONS[self.snapshot.config.act_fn]
-        return neurons.mapped(function, lipschitz, exact=self.snapshot.config.act_fn == "relu"), direct
+        pattern = self.pattern(a, count)
+        before, direct = (self.mixed(kind, pattern, a, count) for kind in ("neurons", "direct"))
+        return before.mapped(self.activated, self.steepest, exact=self.is_piecewise_linear), direct
 
-    def _pattern(self, a: slice, n_a: int, n_b: int, count: Count) -> Rounded:
-        """The attention, [a, b, head, pos]."""
-        rate, heads = self.snapshot.config.attention_rate, self.snapshot.config.n_heads
+    @property
+    def steepest(self) -> float:
+        """The largest slope of the activation."""
+        return ACTIVATIONS[self.snapshot.config.act_fn].steepest
+
+    @property
+    def is_piecewise_linear(self) -> bool:
+        """ReLU, which does not round."""
+        return self.snapshot.config.act_fn == "relu"
+
+    def activated(self, x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        return ACTIVATIONS[self.snapshot.config.act_fn].of(torch.from_numpy(x)).numpy()
+
+    def mixed(self, kind: Literal["neurons", "direct"], pattern: Rounded | None, a: slice, count: Count) -> Rounded:
+        """The rows of all positions with their weights and what all inputs share: the neurons' inputs, or logits."""
+        n_a, n_b = self.snapshot.task.table[a].shape
+        found = _spread(self.neuron_base if kind == "neurons" else self.direct_base, n_a, n_b)
+        for part in self.parts:
+            rows = part.neurons if kind == "neurons" else part.direct
+            if part.position is not None and pattern is not None:
+                found = found + _mix(pattern[..., part.position], rows, part.at, a, count)
+            elif kind == "neurons":  # Without attention there is nothing else to read.
+                found = found + (rows[:, 0][a, None] if part.at == "a" else rows[:, 0][None])
+        return found
+
+    def stacked_scores(self, a: slice) -> Rounded:
+        """Attention's scores, [a, b, head, pos]."""
+        shape = (*self.snapshot.task.table[a].shape, self.snapshot.config.n_heads)
         of_block = [scores.value[a] if len(scores.value) > 1 else scores.value for scores in self.scores]
-        stacked = np.stack([np.broadcast_to(values, (n_a, n_b, heads)) for values in of_block], axis=-1)
-        pattern = Rounded(stacked, max(scores.error for scores in self.scores)).softmax(axis=-1)
+        stacked = np.stack([np.broadcast_to(values, shape) for values in of_block], axis=-1)
+        return Rounded(stacked, max(scores.error for scores in self.scores))
+
+    def pattern(self, a: slice, count: Count) -> Rounded | None:
+        """The attention, [a, b, head, pos]; None where there is none."""
+        if not self.scores:
+            return None
+        rate, pattern = self.snapshot.config.attention_rate, self.stacked_scores(a).softmax(axis=-1)
         count.total += 2 * pattern.value.size
         if rate == 1:
             return pattern
@@ -135,7 +152,7 @@ def _of_mlp(snapshot: Snapshot) -> TableForward:
     return TableForward(snapshot, W_U[:, :answers], tuple(parts), base, b_U[None, :answers], (), count.total)
 
 
-def _of_transformer(snapshot: Snapshot) -> TableForward:
+def _of_transformer(snapshot: Snapshot, apart: bool) -> TableForward:
     task, config, count = snapshot.task, snapshot.config, Count()
     weights = {name.removeprefix("blocks.0."): Rounded(snapshot.weight(name)) for name in snapshot.weights}
     W_U, b_U = weights["unembed.W_U"][:, : task.n_answers], weights["unembed.b_U"][: task.n_answers]
@@ -149,7 +166,7 @@ def _of_transformer(snapshot: Snapshot) -> TableForward:
         """[head, token, d_head]"""
         return count.product(rows[None], weights[f"attn.W_{kind}"]) + weights[f"attn.b_{kind}"][:, None]
 
-    root = 1 / math.sqrt(config.d_head)
+    root = 1 / config.score_scale
     query = by_head(inputs[-1], "Q") * Rounded(np.array(root), 4 * U * root)
     count.total += query.value.size
     parts, scores = [], []
@@ -163,7 +180,7 @@ def _of_transformer(snapshot: Snapshot) -> TableForward:
     neuron_base = count.product(residual, weights["mlp.W_in"]) + weights["mlp.b_in"][None]
     direct_base = count.product(residual + weights["mlp.b_out"][None], W_U) + b_U[None]
     last = parts[-1]
-    if not last.at:
+    if apart and not last.at:
         # Σ_pos A rows_pos = (Σ_pos A) rows_= + Σ_pos A (rows_pos − rows_=), and Σ_pos A is the same for all inputs.
         total = config.attention_rate + (1 - config.attention_rate) * len(parts)
         ones = Rounded(np.full((1, config.n_heads), total), 0.0 if total == 1 else 8 * U * len(parts))

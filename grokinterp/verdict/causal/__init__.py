@@ -1,0 +1,29 @@
+"""What is taken out or put in: ablations, patching, changed embeddings and attention."""
+
+from ._ablations import Ablation as Ablation
+from ._ablations import ablate_frequencies as ablate_frequencies
+from ._ablations import ablate_parts as ablate_parts
+from ._changed import logits_with_a_turned as logits_with_a_turned
+from ._changed import with_tokens_multiplied as with_tokens_multiplied
+from ._changed import without_circles as without_circles
+from ._circle_account import CircleAccount as CircleAccount
+from ._circle_account import centred as centred
+from ._circle_account import component as component
+from ._circle_account import margins as margins
+from ._circuit import CircuitPath as CircuitPath
+from ._circuit import circuit_to_dict as circuit_to_dict
+from ._circuit import filled_by as filled_by
+from ._interventions import Intervention as Intervention
+from ._interventions import has_two_inputs as has_two_inputs
+from ._interventions import interventions as interventions
+from ._interventions import why_no_two_inputs as why_no_two_inputs
+from ._last_layer import LastLayer as LastLayer
+from ._last_layer import cached as cached
+from ._patching import Patching as Patching
+from ._patching import patch as patch
+from ._paths import paths as paths
+from ._predictions import Name as Name
+from ._predictions import Prediction as Prediction
+from ._predictions import predictions as predictions
+from ._predictions import together as together
+from ._predictions import with_totals as with_totals
