@@ -28,6 +28,7 @@ from ._logits import character_decomposition_figure as character_decomposition_f
 from ._logits import logit_decomposition_figure as logit_decomposition_figure
 from ._losses import losses_figure as losses_figure
 from ._losses import progress_figure as progress_figure
+from ._made_here import was_made_here as was_made_here
 from ._neurons import example_neuron_spectra_figure as example_neuron_spectra_figure
 from ._neurons import example_neurons_figure as example_neurons_figure
 from ._neurons import neuron_clusters_figure as neuron_clusters_figure
@@ -42,11 +43,14 @@ from ._training import weight_norms_figure as weight_norms_figure
 from ._verdict_certificate import certificate_figure as certificate_figure
 from ._verdict_circles import circles_alone_figure as circles_alone_figure
 from ._verdict_circles import clock_pizza_figure as clock_pizza_figure
+from ._verdict_circuit import circuit_figure as circuit_figure
+from ._verdict_circuit import predictions_figure as predictions_figure
 from ._verdict_irreps import irreps_and_cosets_figure as irreps_and_cosets_figure
 from ._verdict_losses import interventions_figure as interventions_figure
 from ._verdict_losses import parts_figure as parts_figure
 from ._verdict_losses import removals_figure as removals_figure
 from ._verdict_losses import replacements_figure as replacements_figure
+from ._verdict_over_training import stages_over_training_figure as stages_over_training_figure
 from ._verdict_page import render_verdict as render_verdict
 from ._verdict_patching import patching_figure as patching_figure
 from ._verdict_probes import probes_figure as probes_figure

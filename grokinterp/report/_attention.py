@@ -47,6 +47,8 @@ def _title(report: Report, head: int) -> str:
     mean = ", ".join(f"{name} {share:.0%}" for name, share in positions)
     title = f"head {head}"
     if report.in_group:
-        best, structure = report.in_group.attention.to_a, report.in_group.structure
-        title += f": {called(structure, int(best.irrep[head]))}, {best.variance_explained[head]:.0%}"
+        attention, structure = report.in_group.attention, report.in_group.structure
+        best = attention.to_a
+        named = f"{called(structure, int(best.irrep[head]))}, {best.variance_explained[head]:.0%}"
+        title += ": near-constant" if attention.is_near_constant[head] else f": {named}"
     return f"{title}<br><span style='font-size:10px'>mean {mean}</span>"

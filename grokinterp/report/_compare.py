@@ -91,13 +91,13 @@ def progress_of_runs_figure(comparison: Comparison) -> go.Figure:
 
 
 def explained_of_runs_figure(comparison: Comparison) -> go.Figure:
-    """The fraction of the logits' variance that the final keys explain, at every checkpoint of every run."""
+    """The cosine or character share of the final keys, at every checkpoint of every run."""
     runs = _in_groups(comparison)
-    figure = new_figure("Share of the logits in the key irreps", height=340, narrow_height=360)
+    figure = new_figure("Cosine or character share of the keys", height=340, narrow_height=360)
     for run in runs:
         figure.add_trace(_of_run(comparison, run, "logit_variance_explained"))
     _name_runs(figure, comparison, runs)
-    figure.update_yaxes(title_text="share of the logits", range=[0, 1.02], tickformat=".0%", hoverformat=".2%")
+    figure.update_yaxes(title_text="cosine or character share", range=[0, 1.02], tickformat=".0%", hoverformat=".2%")
     share_steps(figure, ["xy"], last=_last(comparison))
     return figure
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grokinterp.analysis import Comparison
-from grokinterp.runs import make_folder, write_whole
+from grokinterp.runs import only_process_in
+from grokinterp.wording import character_share
 
 from ._compare import (
     explained_of_runs_figure,
@@ -17,6 +18,7 @@ from ._compare import (
 from ._compare_tables import COMPARED_COLUMNS, comparison_sentences, runs_table
 from ._entry import PageFigure
 from ._html import draw, render
+from ._made_here import write_together_here
 
 _DOT = "A run of one checkpoint is a dot. "
 
@@ -49,8 +51,9 @@ def comparison_figures(comparison: Comparison) -> tuple[PageFigure[Comparison], 
         ),
         PageFigure(
             "explained",
-            "How much of the logits the keys explain",
-            f"The fraction of the logits' variance in the run's final key frequencies or irreps, over training. {_DOT}",
+            "The keys' share of the logits",
+            "The cosine share (in other groups, the character share) of the run's final keys: the part of the logits' "
+            f"variance that is their cosines or characters, over training. {_DOT}",
             explained_of_runs_figure,
         ),
     )
@@ -66,7 +69,8 @@ def _keys(number: int, group: str, runs: list) -> PageFigure[Comparison]:
     return PageFigure(
         "keys" if number == 1 else f"keys-{number}",
         f"Key {words} of {group}",
-        f"A bar is the share of the logits' variance that is {function} of one of the {words} of {group} at the last "
+        f"A bar is the {character_share(cyclic)}: the part of the logits' variance that is {function} of one of the "
+        f"{words} of {group} at the last "
         f"checkpoint. Key {words} have the run's colour, all others are grey. Which ones a run uses hangs on its "
         "seed.",
         lambda comparison: keys_of_runs_figure(comparison, runs),
@@ -90,17 +94,16 @@ def render_comparison(comparison: Comparison) -> str:
 
 
 def write_comparison(comparison: Comparison, out: str | Path) -> ComparisonPaths:
-    """Write `comparison.html`, `comparison.json` and `comparison.csv` into `out`, each whole or not at all.
+    """Write `comparison.html`, `comparison.json` and `comparison.csv` into `out`, all three or none.
 
-    All three are made before the first is written: a fault leaves the files of an earlier comparison as they were.
+    A fault leaves the files of an earlier comparison as they were; so does a kill, or the next call finishes what it
+    left.
     """
     folder = Path(out)
     paths = ComparisonPaths(*(folder / f"comparison.{kind}" for kind in ("html", "json", "csv")))
     page = render_comparison(comparison)
     content = json.dumps(comparison.to_dict(), indent=2, allow_nan=False) + "\n"
     table = comparison.table.to_csv(index=False, lineterminator="\n")
-    make_folder(folder)
-    write_whole(paths.html, page)
-    write_whole(paths.json, content)
-    write_whole(paths.csv, table)
+    with only_process_in(folder, writes="is writing a report there", wait=60):
+        write_together_here({paths.html: page, paths.json: content, paths.csv: table})
     return paths

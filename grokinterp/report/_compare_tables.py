@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grokinterp.analysis import ComparedRun, Comparison
-from grokinterp.wording import listed, number, percent
+from grokinterp.wording import listed, number, percent, step_named
 
 from ._compare import run_colours
 
@@ -35,7 +35,7 @@ COMPARED_COLUMNS = (
     "knows train pairs",
     "knows test pairs",
     "test loss",
-    "keys' share of logits",
+    "cosine or character share of the keys",
 )
 
 
@@ -75,7 +75,7 @@ def _verdicts(comparison: Comparison) -> str:
 
 def _about(run: ComparedRun) -> str:
     checkpoints = f"{len(run.measures)} checkpoint{'' if len(run.measures) == 1 else 's'}"
-    return f"{run.task}, step {run.step:,}, {checkpoints}"
+    return f"{run.task}, {step_named(run.known_step)}, {checkpoints}"
 
 
 def _cells(run: ComparedRun) -> tuple[Cell, ...]:
@@ -94,9 +94,11 @@ def _cells(run: ComparedRun) -> tuple[Cell, ...]:
 
 def _verdict(run: ComparedRun) -> Cell:
     if run.verdict is None:
-        return Cell("–")
+        return Cell("–", run.how_far.predicate)
     word = run.verdict.label.partition(" (")[0]
-    return Cell(word, f"explains {percent(run.verdict.explained)}", word.replace(" ", "-"))
+    if not run.how_far.is_learned:
+        return Cell(word, run.how_far.predicate, word.replace(" ", "-"))
+    return Cell(word, f"{run.verdict.share_name} {percent(run.verdict.explained)}", word.replace(" ", "-"))
 
 
 def _keys(run: ComparedRun) -> Cell:

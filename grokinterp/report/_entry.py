@@ -32,6 +32,7 @@ LOSSES: PageFigure[Report] = PageFigure(
     "losses",
     "Train and test loss",
     "Grokking is a train loss that falls early and a test loss that follows much later. The shaded "
-    "spans are the phases, found from the progress measures below.",
+    "spans are the phases that the run reached, found from the measures of its checkpoints; the legend says which was "
+    "not over at the last one.",
     losses_figure,
 )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from grokinterp.analysis import Places, Report, plain
+from grokinterp.analysis import NEAR_CONSTANT, Places, Report, plain
 from grokinterp.models import not_covered_by_fast_forward
 from grokinterp.tasks import Structure
 
@@ -25,6 +25,7 @@ from ._keys import called, key_colours, shown_keys
 from ._packed import Packed, pack
 from ._series import every_so_many, thinned
 from ._style import DIVERGING, MEASURE_COLOURS, OTHER, SEQUENTIAL
+from ._training import drawn_matrices
 
 MOST_STEPS = 26
 # Of base64; plotly.js and the figures take five more.
@@ -105,10 +106,13 @@ def explorer(report: Report, *, every_checkpoint: bool = False, keep_beside: Kee
         "layout": last.layout,
         "beside": beside,
         "reason": reason,
+        "near_constant": NEAR_CONSTANT,
         "form": _form(report) if reason is None else None,
         "model": _model(report),
         "curves": _curves(report),
+        "matrices": [[name, colour] for name, colour, _ in drawn_matrices(report.curves.measures)],
         "phases": {name: list(span) for name in _PHASES if len(steps) > 1 and (span := getattr(report.phases, name))},
+        "open_phase": report.phases.open_phase,
         "maps": _maps(report, rows),
         "colours": {"other": OTHER, "measures": MEASURE_COLOURS} | _SCALES,
         **_elements(report),
@@ -207,9 +211,10 @@ def _group(report: Report) -> Packed | None:
 def _curves(report: Report) -> dict[str, Any]:
     measures, metrics = report.curves.measures, report.metrics
     kept = measures.iloc[every_so_many(len(measures), CURVE_POINTS)]
-    matrices = [name for name in measures.columns if str(name).startswith("sum_of_squared_weights")]
     found: dict[str, Any] = {"step": kept["step"].tolist()}
-    found |= {name: _short(kept[name]) for name in dict.fromkeys([*_CURVES, *matrices]) if name in kept}
+    found |= {name: _short(kept[name]) for name in _CURVES if name in kept}
+    # The smallest matrices share a line, so lines have numbers for names.
+    found |= {f"matrix {i}": _short(values) for i, (_, _, values) in enumerate(drawn_matrices(kept))}
     if {"step", "train_loss", "test_loss"} <= set(metrics.columns):
         found["dense"] = {name: _dense(metrics, name) for name in ("train_loss", "test_loss")}
     return found

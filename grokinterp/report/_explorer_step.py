@@ -82,7 +82,7 @@ def forward_tables(snapshot: Snapshot) -> tuple[dict[str, np.ndarray], dict[str,
     rest = np.stack([W_E[n] + W_pos[-1]])
     if len(W_pos) == 4:
         rest = np.stack([W_E[n + 1] + W_pos[1], W_E[n] + W_pos[-1]])
-    query = (np.einsum("d,hdk->hk", rest[-1], w["attn.W_Q"]) + w["attn.b_Q"]) / np.sqrt(snapshot.config.d_head)
+    query = (np.einsum("d,hdk->hk", rest[-1], w["attn.W_Q"]) + w["attn.b_Q"]) / snapshot.config.score_scale
     to_scores, score_bias = np.einsum("hk,hdk->dh", query, w["attn.W_K"]), (query * w["attn.b_K"]).sum(axis=1)
     W_V, b_V = np.concatenate(list(w["attn.W_V"]), axis=1), w["attn.b_V"].ravel()
     W_O, W_U = np.concatenate(list(w["attn.W_O"])), w["unembed.W_U"][:, :answers]

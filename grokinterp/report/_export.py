@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from grokinterp.analysis import Comparison, Report
 from grokinterp.errors import GrokinterpError
-from grokinterp.runs import make_folder, write_whole
+from grokinterp.runs import only_process_in, remove_leftovers, write_whole
 from grokinterp.verdict import Verdict
 
 from ._compare_page import comparison_figures
@@ -87,13 +87,14 @@ def write_figures(
         figures[entry.name] = for_paper(figure)
     images = render_images(figures, format, on_figure=on_figure)
     folder = Path(out)
-    make_folder(folder)
     paths = []
-    for name, image in images.items():
-        made = FigurePaths(name, folder / f"{name}.{format}", folder / f"{name}.csv", notes[name])
-        write_whole(made.image, _repeatable(image, name) if format == "svg" else image)
-        write_whole(made.csv, tables[name])
-        paths.append(made)
+    with only_process_in(folder, writes="is writing figures there", wait=60):
+        remove_leftovers(folder, rf"\w+\.({'|'.join(IMAGE_FORMATS)}|csv)")
+        for name, image in images.items():
+            made = FigurePaths(name, folder / f"{name}.{format}", folder / f"{name}.csv", notes[name])
+            write_whole(made.image, _repeatable(image, name) if format == "svg" else image)
+            write_whole(made.csv, tables[name])
+            paths.append(made)
     return paths
 
 

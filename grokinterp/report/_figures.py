@@ -12,6 +12,7 @@ from ._attention import attention_figure
 from ._elements import element_labels
 from ._entry import PageFigure
 from ._losses import losses_figure
+from ._neurons import example_neurons_words
 from ._of_frequencies import OF_FREQUENCIES
 from ._of_irreps import OF_IRREPS
 from ._spectra import singular_values_figure
@@ -54,8 +55,8 @@ def page_figures(report: Report) -> tuple[PageFigure, ...]:
     """The figures that apply to a report, with captions in the words of its task.
 
     In captions `{positions}` stands for what the network reads, `{last}` for where it answers, `{elements}` for the
-    elements of a cyclic group in order, `{angle}` for the place of a number x on the circle of frequency k, and
-    `{answer}` for the answer's element.
+    elements of a cyclic group in order, `{angle}` for the place of a number x on the circle of frequency k,
+    `{answer}` for the answer's element, and `{neurons}` for which neurons are drawn.
     """
     circuit = report.in_group
     figures = WITHOUT_GROUP if circuit is None else OF_FREQUENCIES if circuit.structure.is_cyclic else OF_IRREPS
@@ -78,6 +79,7 @@ def _words(report: Report) -> dict[str, str]:
     words = {"positions": listed(task.positions), "last": task.positions[-1]}
     words |= {"answer": structure.combination if structure else ""}
     words |= {"elements": "0 … p−1", "angle": "kx mod p"}
+    words |= {"neurons": example_neurons_words(report) if report.in_group else ""}
     if structure is None or structure.symbol == "{x}":
         return words
     elements = element_labels(task, structure)

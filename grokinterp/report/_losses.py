@@ -94,5 +94,12 @@ def _shade_phases(figure: go.Figure, report: Report) -> None:
             line_width=0,
             layer="below",
             showlegend=True,
-            name=f"{phase.replace('_', ' ')}, {span[0]:,}–{span[1]:,}",
+            name=phase_name(report, phase),
         )
+
+
+def phase_name(report: Report, phase: str) -> str:
+    """A phase with its steps as a legend writes them; of one that is not over, only the first."""
+    first, last = getattr(report.phases, phase)
+    steps = f"from {first:,}, not over" if report.phases.is_open(phase) else f"{first:,}–{last:,}"
+    return f"{phase.replace('_', ' ')}, {steps}"

@@ -1,12 +1,13 @@
 """The neurons by frequency or irrep: clusters, and examples over (a, b) and by their spectra."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from grokinterp.analysis import CLUSTER_THRESHOLD, Circuit, Report, neuron_spectrum
-from grokinterp.wording import number
+from grokinterp.wording import listed, number
 
 from ._elements import PairGrid
 from ._keys import TICKS_UP, called, irrep_name, key_colours
@@ -86,13 +87,13 @@ def neuron_clusters_figure(report: Report) -> go.Figure:
 
 
 def example_neurons_figure(report: Report) -> go.Figure:
-    """Activations of four neurons over all (a, b): waves of one frequency (Nanda et al. 2023, §4.1).
+    """Activations of up to four neurons over all (a, b): waves of one frequency (Nanda et al. 2023, §4.1).
 
     In a group that is not cyclic, a stands in the order of the right cosets, and b in that of the left cosets, of the
     subgroups that tell most of the neuron's input from each (Stander et al. 2024): a coset neuron shows blocks.
     """
     circuit, grid = report.circuit, PairGrid.of(report)
-    figure = new_figure("Four neurons over (a, b)", note=grid.note)
+    figure = new_figure("Neurons over (a, b)", note=grid.note)
     chosen = example_neurons(report)
     titles = []
     for cell, neuron in enumerate(chosen, start=1):
@@ -117,7 +118,7 @@ def _by_cosets(circuit: Circuit, neuron: int, grid: PairGrid) -> tuple[PairGrid,
 
 
 def example_neuron_spectra_figure(report: Report) -> go.Figure:
-    """The same four neurons in the 2-D Fourier basis: norm per pair (irrep along a, irrep along b).
+    """The same neurons in the 2-D Fourier basis: norm per pair (irrep along a, irrep along b).
 
     Nanda et al. 2023, §4.1: a neuron of frequency k has energy at (k, 0), (0, k) and (k, k) alone. The
     constant, which the mean activation gives, is left out.
@@ -152,16 +153,45 @@ def _irreps_from_trivial(circuit: Circuit, title: str, *, named: bool) -> dict[s
     return {**axis, "tickvals": list(shown), "ticktext": names, "showticklabels": named}
 
 
-def example_neurons(report: Report, count: int = 4) -> list[int]:
+def example_neurons(report: Report) -> list[int]:
+    """The neurons that are drawn, at most four."""
+    return [neuron for group in _examples(report) for neuron in group]
+
+
+def example_neurons_words(report: Report) -> str:
+    """Which neurons these are, as a caption says it."""
+    of_clusters, of_others, rest = (len(group) for group in _examples(report))
+    structure = report.circuit.structure
+    clusters = len(report.circuit.neurons.clusters())
+    parts = []
+    if of_clusters:
+        which = f"{clusters} clusters" if of_clusters == clusters else f"{of_clusters} largest of {clusters} clusters"
+        each = "the only cluster" if clusters == 1 else f"each of the {which}"
+        parts.append(f"the best-explained neuron of {each}")
+    if of_others:
+        words = structure.irrep_word if of_others == 1 else structure.irrep_words
+        parts.append(f"the best-explained neuron of {of_others} {words} without a cluster")
+    if rest:
+        parts.append(f"the {rest} best-explained of the other neurons" if rest > 1 else "the best-explained other one")
+    return listed(parts)
+
+
+def _examples(report: Report, count: int = 4) -> tuple[list[int], list[int], list[int]]:
     """The best-explained neuron of each of the largest clusters; then of each other irrep; then of all others."""
     neurons = report.circuit.neurons
     explained = neurons.variance_explained
     clusters = neurons.clusters()
     others = {irrep: members for irrep, members in neurons.clusters(0.0).items() if irrep not in clusters}
-    groups = [*sorted(clusters.values(), key=len, reverse=True), *sorted(others.values(), key=len, reverse=True)]
-    chosen = [max(members, key=lambda neuron: explained[neuron]) for members in groups[:count]]
+
+    def best_of(groups: Iterable[list[int]]) -> list[int]:
+        largest = sorted(groups, key=len, reverse=True)
+        return [max(members, key=lambda neuron: explained[neuron]) for members in largest]
+
+    of_clusters = best_of(clusters.values())[:count]
+    of_others = best_of(others.values())[: count - len(of_clusters)]
+    chosen = of_clusters + of_others
     rest = [int(neuron) for neuron in np.argsort(-explained, kind="stable") if neuron not in chosen]
-    return (chosen + rest)[:count]
+    return of_clusters, of_others, rest[: count - len(chosen)]
 
 
 def _add_heatmap(figure: go.Figure, cell: int, hover: str, data: dict[str, Any]) -> tuple[str, str]:

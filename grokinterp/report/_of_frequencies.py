@@ -30,8 +30,8 @@ OF_FREQUENCIES: tuple[PageFigure, ...] = (
         "frequencies-over-training",
         "Frequencies over training",
         "Each row is a frequency, each column a checkpoint, dark is strong; triangles mark the key "
-        "frequencies. Above, how long the frequency is in the embedding; below, how much of the logits' "
-        "variance it explains.",
+        "frequencies. Above, how long the frequency is in the embedding; below, its cosine share: "
+        "the part of the logits' variance that is its cosine.",
         irreps_over_training_figure,
     ),
     PageFigure(
@@ -75,10 +75,9 @@ OF_FREQUENCIES: tuple[PageFigure, ...] = (
     ),
     PageFigure(
         "example-neurons",
-        "Four neurons",
-        "Activation over all inputs (a, b), from zero (pale) to the neuron's largest (dark): the best-"
-        "explained neuron of each of the largest clusters. A neuron of one frequency shows a regular "
-        "pattern of waves.",
+        "Neurons over all inputs",
+        "Activation over all inputs (a, b), from zero (pale) to the neuron's largest (dark): {neurons}. A neuron of "
+        "one frequency shows a regular pattern of waves.",
         example_neurons_figure,
     ),
     PageFigure(
@@ -91,7 +90,8 @@ OF_FREQUENCIES: tuple[PageFigure, ...] = (
     PageFigure(
         "logit-decomposition",
         "Logits as a sum of cosines",
-        "Above, the share of the logits' variance that is a cosine of the answer's distance from c. "
+        "Above, the cosine share of each frequency: the part of the logits' variance that is its cosine of the "
+        "answer's distance from c. "
         "Below, the mean logit by that distance d: the waves of the key frequencies all agree at d = 0, "
         "the right answer, and cancel elsewhere.",
         logit_decomposition_figure,
@@ -100,7 +100,8 @@ OF_FREQUENCIES: tuple[PageFigure, ...] = (
         "attention",
         "Attention",
         "Attention from {last} to a for all inputs, from none (pale) to all (dark). Each title names the "
-        "frequency that explains most of the pattern, how much of it, and the head's mean attention to {positions}.",
+        "frequency that explains most of the pattern, how much of it, and the head's mean attention to {positions}; "
+        "a head is near-constant if its attention has a standard deviation below 1 % over the inputs.",
         attention_figure,
     ),
     PageFigure(

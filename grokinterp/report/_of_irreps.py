@@ -30,8 +30,8 @@ OF_IRREPS: tuple[PageFigure, ...] = (
         "irreps-over-training",
         "Irreps over training",
         "Each row is an irreducible representation of the group, each column a checkpoint, dark is strong; triangles "
-        "mark the key irreps. Above, how long the irrep's part of the embedding is; below, how much of the logits' "
-        "variance its character explains.",
+        "mark the key irreps. Above, how long the irrep's part of the embedding is; below, its character "
+        "share: the part of the logits' variance that is its character.",
         irreps_over_training_figure,
     ),
     PageFigure(
@@ -74,11 +74,10 @@ OF_IRREPS: tuple[PageFigure, ...] = (
     ),
     PageFigure(
         "example-neurons",
-        "Four neurons",
-        "Activation over all inputs (a, b), from zero (pale) to the neuron's largest (dark): the best-explained neuron "
-        "of each of the largest clusters. Elements stand in the order of the cosets that tell most of the neuron's "
-        "input, right cosets down and left cosets across, so that a coset neuron shows blocks; in brackets, its coset "
-        "concentration.",
+        "Neurons over all inputs",
+        "Activation over all inputs (a, b), from zero (pale) to the neuron's largest (dark): {neurons}. "
+        "Elements stand in the order of the cosets that tell most of the neuron's input, right cosets down and left "
+        "cosets across, so that a coset neuron shows blocks; in brackets, its coset concentration.",
         example_neurons_figure,
     ),
     PageFigure(
@@ -91,7 +90,8 @@ OF_IRREPS: tuple[PageFigure, ...] = (
     PageFigure(
         "logit-decomposition",
         "Logits as a sum of characters",
-        "Above, the share of the logits' variance that is the character of each irrep at answer · c⁻¹. Below, the mean "
+        "Above, the character share of each irrep: the part of the logits' variance that is its character at "
+        "answer · c⁻¹. Below, the mean "
         "logit for every value g of answer · c⁻¹, by conjugacy class (named by an element, with how many it "
         "has): the characters of the key irreps all have their largest value at the identity, where c is the right "
         "answer.",
@@ -112,7 +112,8 @@ OF_IRREPS: tuple[PageFigure, ...] = (
         "Attention",
         "Attention from {last} to a for all inputs, from none (pale) to all (dark), the elements in the order of the "
         "group. Each title names the irrep that explains most of the pattern, how much of it, and the head's mean "
-        "attention to {positions}.",
+        "attention to {positions}; a head is near-constant if its attention has a standard deviation below 1 % over "
+        "the inputs.",
         attention_figure,
     ),
     PageFigure(

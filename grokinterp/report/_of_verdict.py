@@ -7,8 +7,10 @@ from grokinterp.verdict import Verdict
 from ._entry import PageFigure
 from ._verdict_certificate import certificate_figure
 from ._verdict_circles import circles_alone_figure, clock_pizza_figure
+from ._verdict_circuit import circuit_figure, predictions_figure
 from ._verdict_irreps import irreps_and_cosets_figure
 from ._verdict_losses import interventions_figure, parts_figure, removals_figure, replacements_figure
+from ._verdict_over_training import stages_over_training_figure
 from ._verdict_patching import patching_figure
 from ._verdict_probes import probes_figure
 
@@ -23,10 +25,13 @@ def _has_circles(verdict: Verdict) -> bool:
 CLOCK_PIZZA: PageFigure[Verdict] = PageFigure(
     "clock-pizza",
     "Between pizza and clock",
-    "A dot is one key frequency's circle, alone in the network's embedding; its size is its share of the logits. "
-    "What counts is how much of its amplitude is left where a and b lie opposite each other: a clock, which "
-    "multiplies, keeps all of it (1), a pizza, which adds, nothing (0). The diamond is the network, the mean of its "
-    "circles by their shares; the shaded ranges are those in which the rules speak of a pizza or a clock.",
+    "A dot is one key frequency's circle, alone in the network's embedding; its size is its part of the "
+    "clock-and-pizza fit. "
+    "What counts is how much of its amplitude is left where a and b lie opposite each other: nothing in a pizza, "
+    "which adds a's and b's point (0), all of it where the hole is filled, or where a and b are multiplied (1), and "
+    "more where it is overfilled. The diamond is the network, the mean of its circles by their shares; the shaded "
+    "ranges are those of the rules. From the dotted line on, the published criterion, which does not tell filled holes "
+    "from products, says clock.",
     clock_pizza_figure,
     _has_circles,
 )
@@ -34,8 +39,9 @@ IRREPS_AND_COSETS: PageFigure[Verdict] = PageFigure(
     "irreps-and-cosets",
     "Irreps and cosets",
     "The network with neurons that see of a and b their key irreps alone, or only the cosets they lie in; and logits "
-    "that are sums of characters. An account is good if it leaves little of the logits unexplained and the loss as "
-    "it is, and the better the fewer numbers it takes to say what a neuron sees. Grey dots are the same for the null "
+    "that are sums of characters. An account is good if little is left over of its "
+    "own share (the share kept by neurons that see irreps or cosets, or the character share) and the loss stays as it "
+    "is, and the better the fewer numbers it takes to say what a neuron sees. Grey dots are the same for the null "
     "controls.",
     irreps_and_cosets_figure,
     lambda verdict: verdict.judgement.account is not None and "irrep" in verdict.measured.accounts,
@@ -49,13 +55,51 @@ OF_VERDICT: tuple[PageFigure[Verdict], ...] = (
         "circles-alone",
         "Each circle alone",
         "The amplitude with which the logits hold cos(w_k(a + b − c)), by the angle between the points of a and b on "
-        "the circle: 0° where they coincide, 180° where they lie opposite. Thick, in the circle's colour: the "
-        "network with this circle alone in its embedding. Thin: the network as it is, where other circles may fill a "
-        "pizza's holes. Each title gives the amplitude left at opposite points, as a fraction.",
+        "the circle, b's turned by the fitted phase: 0° where they coincide, ±180° where they lie opposite. Thick, in "
+        "the circle's colour: the network with this circle alone in its embedding. Dashed in that colour: the same "
+        "with attention held at its mean. Thin: the network as it is, where other circles may fill a pizza's holes. "
+        "Each title says what forms the circle, and the amplitude left at opposite points, as a fraction.",
         circles_alone_figure,
         _has_circles,
     ),
+    PageFigure(
+        "stages-over-training",
+        "The stages over training",
+        "Above, what the network does at each checkpoint: the pairs it answers, how much of its logits is a function "
+        "of the sum s, the clock share, how much of the circles' amplitude is kept with attention held at its mean, "
+        "and how much of the neurons' input is a sum of a part from a and one from b. Below, how far each circle's "
+        "hole is filled: its amplitude at opposite inputs over that at equal ones, 0 for a pizza. The keys are those "
+        "of the verdict.",
+        stages_over_training_figure,
+        lambda verdict: bool(verdict.over_training and len(verdict.over_training.points) > 1),
+    ),
     IRREPS_AND_COSETS,
+    PageFigure(
+        "circuit",
+        "How each circle gets to the logits",
+        "A colour is a circle, a line's width its share. From a, b or a + b: how much of what is read of the circle. "
+        "Into the MLP: by how much the circle's amplitude falls if the neurons do not get it from there; these do not "
+        "add up, as neurons are not linear. Into the logits: how much of the amplitude is written there; these add up "
+        "to 100 %. Dotted: what a head's attention, beyond its mean, adds to the amplitude at opposite inputs, where a "
+        "pizza has a hole. Edges below 5 % are left out, and of deep networks what earlier layers hand on; all are in "
+        "verdict.json.",
+        circuit_figure,
+        lambda verdict: _has_circles(verdict) and bool(verdict.examination and verdict.examination.circuit),
+    ),
+    PageFigure(
+        "predictions",
+        "Is what happens to a changed network what was predicted?",
+        "Each circle alone says what the network should do without one of the others, or with one of them turned; the "
+        "prediction is made before the changed network is run. A margin is the right answer's logit less the largest "
+        "other one. The table gives r and slope over all circles, and the share of pairs answered right as predicted / "
+        "as measured.",
+        predictions_figure,
+        lambda verdict: (
+            _has_circles(verdict)
+            and bool(verdict.examination)
+            and any(len(one.predicted) for one in verdict.examination.predictions)
+        ),
+    ),
     PageFigure(
         "replacements",
         "Is the circuit enough?",
@@ -103,11 +147,14 @@ OF_VERDICT: tuple[PageFigure[Verdict], ...] = (
     PageFigure(
         "certificate",
         "What is proved",
-        "Above, the share of all inputs that is proved to be answered right from the key frequencies or irreps and "
-        "the weights, without evaluating every logit; the work is the multiplications, of those that evaluating them "
-        "all takes. Below them the accuracy measured so; the dotted line is guessing. “Idealised” takes the logits of "
-        "the explanation and bounds how far the network's are from them, “by answer” at once for all pairs with the "
-        "same answer; “projected” takes what the network itself writes along the keys and bounds the rest; "
+        "Above, the share of all inputs that exact arithmetic on the weights is proved to answer right, with the key "
+        "frequencies or irreps and without evaluating every logit; the work is the multiplications, of those that "
+        "evaluating them all takes. “In float32”: for how many of them the rounding of float32 is proved to change "
+        "nothing. Below them the accuracy of the network as it runs; the dotted line is guessing. The proof is of the "
+        "answers, not of how they are computed: a look-up table can be proved in the same way. “Idealised” takes "
+        "idealised logits of the keys and bounds how far the network's are from them, “by answer” at once for all "
+        "pairs with the same answer; “projected” takes what the network itself writes along the keys and bounds the "
+        "rest; "
         "“refined” takes further directions in. Under that, for each answer the proved distance by which its logit "
         "leads at its hardest input: above 0, all its inputs are proved.",
         certificate_figure,

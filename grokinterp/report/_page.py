@@ -5,7 +5,9 @@ from typing import Any
 
 from grokinterp.analysis import Report
 from grokinterp.errors import GrokinterpError
+from grokinterp.runs import about_import, warnings_of
 from grokinterp.verdict import Verdict
+from grokinterp.wording import character_share, step_named
 
 from ._entry import PageFigure
 from ._explorer import Explorer, explorer
@@ -15,6 +17,7 @@ from ._glossary import glossary
 from ._html import Drawn, draw, render
 from ._of_verdict import leading_figure
 from ._tables import chance, keys_table, losses_table, rules_table
+from ._verdict_stages import stage_parts
 from ._verdict_tables import decisive_evidence, summary
 
 
@@ -51,17 +54,20 @@ def page_of(
         explore=explorer_texts(report, explored),
         name=report.run.path.resolve().name.encode(errors="replace").decode(),
         task=report.run.task.name,
-        step=report.snapshot.step,
+        step=step_named(report.run.known_step(report.snapshot.step)),
         checkpoints=len(report.curves.measures),
         finding=report.finding,
         answers=report.run.task.n_answers,
         losses=losses_table(report),
         rules=rules_table(report),
+        share_name=character_share(report.in_group.structure.is_cyclic) if report.in_group else "",
         plural=report.in_group.structure.irrep_words if report.in_group else "",
         keys=keys_table(report),
         chance=chance(report),
         figures=figures,
         settings=_settings(report),
+        imported=dict(about_import(report.run.provenance)),
+        warnings=warnings_of(report.run.provenance),
         **_leads(verdict, leading),
     )
 
@@ -79,6 +85,8 @@ def _leads(verdict: Verdict | None, leading: list[Drawn]) -> dict[str, Any]:
     return {
         "verdict": summary(verdict),
         "leading": leading,
+        "stages": stage_parts(verdict, ()),
+        "why": verdict.why_shares_differ,
         "table": table,
         "formulas": glossary(row.name for row in table.rows),
     }

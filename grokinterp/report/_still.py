@@ -44,7 +44,8 @@ def _lines(table: pd.DataFrame, names: dict[str, str]) -> list[_Line]:
     for column, name in names.items():
         steps, values = series(table, column)
         kept = thinned(values.astype(np.float64), POINTS)
-        known = kept[values[kept] > 0]
+        # On a logarithmic axis; an infinite loss has no place there either.
+        known = kept[(values[kept] > 0) & np.isfinite(values[kept])]
         found.append(_Line(name, MEASURE_COLOURS[column], steps[known].astype(np.float64), values[known].astype(float)))
     return found
 

@@ -4,12 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from grokinterp.analysis import NEAR as NEAR_BOUND
 from grokinterp.analysis import Report, one_excluded
-from grokinterp.wording import number, percent
+from grokinterp.wording import character_share, number, percent
 
 from ._keys import key_colours
 
 MOST_LISTED = 16
+# After an irrep that is only just key, or only just not.
+NEAR = "≈"
 _RULES = {
     "W_L": "a row of W_L above a quarter of the largest",
     "W_E": "a row of W_E above a quarter of the largest",
@@ -68,11 +71,15 @@ def losses_table(report: Report) -> list[tuple[str, float | None, float | None]]
 
 
 def rules_table(report: Report) -> list[dict[str, Any]]:
-    """A row per rule: its irreps with their colours; of the rule that is used, those dropped as chance."""
+    """A row per rule: its irreps with their colours and their share of the logits.
+
+    Of the rule that is used, those dropped as chance are struck out, and those near its bound are marked (`near`).
+    """
     circuit = report.in_group
     if circuit is None:
         return []
     colours, names = key_colours(report), circuit.structure.basis.irrep_names
+    near = {one.irrep for one in circuit.found.near_bound}
     rows = []
     for rule, meaning in _RULES.items():
         irreps = circuit.found.by_rule.by_rule(rule)
@@ -84,9 +91,14 @@ def rules_table(report: Report) -> list[dict[str, Any]]:
                 "used": used,
                 "count": len(irreps),
                 "irreps": [
-                    (names[irrep], colours.get(irrep), used and irrep not in circuit.keys)
+                    (
+                        names[irrep] + NEAR * (used and irrep in near),
+                        colours.get(irrep),
+                        used and irrep not in circuit.keys,
+                    )
                     for irrep in irreps[:MOST_LISTED]
                 ],
+                "share": percent(float(circuit.found.logit_share[list(irreps)].sum())),
                 "more": max(0, len(irreps) - MOST_LISTED),
             }
         )
@@ -103,12 +115,14 @@ def chance(report: Report) -> str:
     sentences = []
     if math.isfinite(control.share):
         sentences.append(
-            f"Relabelled at random, all {words} together explain {percent(control.share)} of the logits' variance, the "
-            f"largest {percent(control.largest_share)}; as they are, "
-            f"{percent(circuit.logits.variance_explained_by_all)}."
+            f"The {character_share(structure.is_cyclic)} of all {words} is "
+            f"{percent(circuit.logits.variance_explained_by_all)}; relabelled at random it is "
+            f"{percent(control.share)}, and that of the largest {percent(control.largest_share)}."
         )
     if not set(circuit.found.by_rule.by_rule(circuit.found.rule)) <= set(circuit.keys):
         sentences.append("Struck out: named by the rule, but not above chance in the logits, and therefore no key.")
+    if circuit.found.near_bound:
+        sentences.append(f"{NEAR}: near the bound, {1 / NEAR_BOUND:g} to {NEAR_BOUND:g} times it, on either side.")
     return " ".join(sentences)
 
 
@@ -119,15 +133,17 @@ def keys_table(report: Report) -> Keys | None:
         return None
     structure, neurons = circuit.structure, circuit.neurons
     columns, cells = _of_frequencies(report) if structure.is_cyclic else _of_irreps(report)
-    names = structure.basis.irrep_names
+    names, near = structure.basis.irrep_names, {one.irrep for one in circuit.found.near_bound}
     pairs = "the training pairs" if report.run.task.split_is_known else "all pairs"
     without = f"“Loss without it” is the excluded loss on {pairs} with one {structure.irrep_word} removed."
-    spare = (
-        "“Read as cos, sin” is how much of the variance along the frequency's two directions in W_L is the cosine and "
-        "the sine of the answer's angle."
-        if structure.is_cyclic
-        else "“Learned” is the first checkpoint at which the logit similarity is above .05."
-    )
+    spare = ""
+    if structure.is_cyclic:
+        spare = (
+            "“Read as cos, sin” is how much of the variance along the frequency's two directions in W_L is the cosine "
+            "and the sine of the answer's angle."
+        )
+    elif _has_history(report):
+        spare = "“Learned” is the first checkpoint at which the logit similarity is above .05."
     return Keys(
         word=structure.irrep_word,
         plural=structure.irrep_words,
@@ -135,10 +151,15 @@ def keys_table(report: Report) -> Keys | None:
         unclustered=len(neurons.unclustered()),
         neurons=len(neurons.irrep),
         columns=columns,
-        rows=[(names[irrep], colour, cells[irrep]) for irrep, colour in colours.items()],
+        rows=[(names[irrep] + NEAR * (irrep in near), colour, cells[irrep]) for irrep, colour in colours.items()],
         hint=without,
         spare_hint=spare,
     )
+
+
+def _has_history(report: Report) -> bool:
+    """Whether the run has more than one checkpoint: a single one cannot say since when it holds."""
+    return len(report.curves.measures) > 1
 
 
 Cells = tuple[list[tuple[str, bool]], dict[int, list[str]]]
@@ -148,7 +169,7 @@ def _of_frequencies(report: Report) -> Cells:
     circuit, clusters = report.circuit, report.circuit.neurons.clusters()
     columns = [
         ("neurons", True),
-        ("share of logits", True),
+        (character_share(True), True),
         ("amplitude", False),
         ("loss without it", True),
         ("read as cos, sin", False),
@@ -170,9 +191,9 @@ def _of_irreps(report: Report) -> Cells:
     columns = [
         ("dimension", False),
         ("neurons", True),
-        ("share of logits", True),
+        (character_share(False), True),
         ("logit similarity", False),
-        ("learned at step", False),
+        *([("learned at step", False)] if _has_history(report) else []),
         ("loss without it", True),
     ]
     return columns, {
@@ -181,11 +202,16 @@ def _of_irreps(report: Report) -> Cells:
             str(len(clusters.get(irrep, []))),
             percent(float(circuit.logits.share[irrep])),
             number(float(circuit.logits.logit_similarity[irrep])),
-            "–" if (step := report.curves.learned_at(irrep)) is None else f"{step:,}",
+            *([_learned(report, irrep)] if _has_history(report) else []),
             number(_without(report, irrep)),
         ]
         for irrep in circuit.keys
     }
+
+
+def _learned(report: Report, irrep: int) -> str:
+    step = report.curves.learned_at(irrep)
+    return "–" if step is None else f"{step:,}"
 
 
 def _without(report: Report, irrep: int) -> float | None:

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from jaxtyping import Float
 
 from grokinterp.analysis import Report
+from grokinterp.wording import character_share
 
 from ._keys import TICKS_UP, irrep_axis, key_colours, shown_note
 from ._series import every_so_many, line
@@ -26,7 +28,10 @@ def irreps_over_training_figure(report: Report) -> go.Figure:
     irreps = list(range(1, curves.embedding_norms.shape[1]))
     word = "k =" if structure.is_cyclic else "irrep"
     for number, (values, name, form) in enumerate(
-        ((curves.embedding_norms, "norm in W_E", ".3g"), (curves.logit_share, "share of logits", ".1%")),
+        (
+            (curves.embedding_norms, "norm in W_E", ".3g"),
+            (curves.logit_share, character_share(structure.is_cyclic), ".1%"),
+        ),
         start=1,
     ):
         axis = "y" if number == 1 else "y2"
@@ -82,22 +87,13 @@ def irreps_over_training_figure(report: Report) -> go.Figure:
 def weight_norms_figure(report: Report) -> go.Figure:
     """Sum of squared weights per matrix, and the Gini coefficients of the spectra of W_E and W_L.
 
-    Nanda et al. 2023, Figure 7 (total sum of squared weights, Gini). With many matrices, the largest have a
-    line of their own and the others one together. Where no group is known there are no spectra.
+    Nanda et al. 2023, Figure 7 (total sum of squared weights, Gini). Where no group is known there are no spectra.
     """
     measures = report.curves.measures
-    prefix = "sum_of_squared_weights_"
-    # A matrix's column is missing or empty where all its weights are zero: it counts as zero in the sum of
-    # the others.
-    table = measures[["step"]].join(measures.filter(regex=f"^{prefix}").fillna(0.0))
-    ranked = table.drop(columns="step").iloc[-1].sort_values(ascending=False, kind="stable").index.tolist()
-    own, others = ranked[: len(MATRIX_COLOURS)], ranked[len(MATRIX_COLOURS) :]
     figure = new_figure("Size of the weights and sparsity of their spectra")
-    for column, colour in zip(own, MATRIX_COLOURS, strict=False):
-        figure.add_trace(line(table, column, label(column.removeprefix(prefix)), colour))
-    if others:
-        rest = table.assign(others=table[others].sum(axis=1))
-        figure.add_trace(line(rest, "others", f"{len(others)} smaller ones together", OTHER, dash="dot"))
+    for name, colour, values in drawn_matrices(measures):
+        drawn = measures[["step"]].assign(drawn=values)
+        figure.add_trace(line(drawn, "drawn", label(name), colour, dash="dot" if colour == OTHER else "solid"))
     figure.update_layout(yaxis={"title": {"text": "sum of squares"}, "rangemode": "tozero", "hoverformat": ".3g"})
     subplots = ["xy"]
     if "gini_W_E" in measures:
@@ -107,6 +103,27 @@ def weight_norms_figure(report: Report) -> go.Figure:
         _add_gini(figure, measures, embedding)
     share_steps(figure, subplots, last=report.snapshot.step)
     return figure
+
+
+def drawn_matrices(measures: pd.DataFrame) -> list[tuple[str, str, Float[np.ndarray, " step"]]]:
+    """Name, colour and sum of squares over the steps of what the curves of weights show, largest at the end first.
+
+    With many matrices, the largest have a line of their own and the others one together, so that the lines add up to
+    the sum of all.
+    """
+    prefix = "sum_of_squared_weights_"
+    # A matrix's column is missing or empty where all its weights are zero: it counts as zero in the sum of the others.
+    table = measures.filter(regex=f"^{prefix}").fillna(0.0)
+    ranked = table.iloc[-1].sort_values(ascending=False, kind="stable").index.tolist()
+    own, others = ranked[: len(MATRIX_COLOURS)], ranked[len(MATRIX_COLOURS) :]
+    drawn = [
+        (column.removeprefix(prefix), colour, table[column].to_numpy(dtype=np.float64))
+        for column, colour in zip(own, MATRIX_COLOURS, strict=False)
+    ]
+    if others:
+        together = table[others].sum(axis=1).to_numpy(dtype=np.float64)
+        drawn.append((f"{len(others)} smaller ones together", OTHER, together))
+    return drawn
 
 
 def _add_gini(figure: go.Figure, measures: pd.DataFrame, embedding: str) -> None:

@@ -22,16 +22,16 @@ def certificate_figure(verdict: Verdict) -> go.Figure:
     rows = {proof.name: proof.lower_bound for proof in found.proofs}
     work = {proof.name: proof.multiplications / found.brute_force for proof in found.proofs}
     figure = new_figure("What is proved", height=520, narrow_height=560)
-    names = ["measured", *list(rows)[::-1]]
-    shares = [found.accuracy, *(rows[name] for name in names[1:])]
+    names = ["measured", "in float32", *list(rows)[::-1]]
+    shares = [found.accuracy_float32, found.lower_bound_float32, *(rows[name] for name in names[2:])]
     texts = [percent(share) for share in shares]
-    texts[1:] = [f"{text}, {percent(work[name])} of the work" for name, text in zip(names[1:], texts[1:], strict=True)]
+    texts[2:] = [f"{text}, {percent(work[name])} of the work" for name, text in zip(names[2:], texts[2:], strict=True)]
     figure.add_trace(
         go.Bar(
             x=shares,
             y=names,
             orientation="h",
-            marker={"color": [MEASURED, *([PROVED] * len(rows))], "line_width": 0, "opacity": 0.6},
+            marker={"color": [MEASURED, *([PROVED] * (1 + len(rows)))], "line_width": 0, "opacity": 0.6},
             text=texts,
             textposition=["inside" if share > 0.5 else "outside" for share in shares],
             insidetextanchor="end",

@@ -6,16 +6,17 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 
-from grokinterp.verdict import THRESHOLDS, CircleAlone, Verdict
+from grokinterp.verdict import THRESHOLDS, CircleAlone, Stages, Verdict
 from grokinterp.wording import number, percent
 
 from ._style import KEY_COLOURS, OTHER, adapt, axis_names, lay_out_cells, legend_above, new_figure, room_for_title
+from ._verdict_stages import fill
 
 CLOCK, PIZZA, NETWORK = "#44AA99", "#CC6677", "#7766CC"
 IN_NETWORK = "#7A828C"
 # Of the line from 0 to 1, with room for the markers that lie there.
 ENDS = (-0.04, 1.04)
-_REFERENCES = (("clock", CLOCK, "dash"), ("pizza", PIZZA, "dot"))
+_REFERENCES = (("an ideal clock", CLOCK, "longdash"), ("an ideal pizza", PIZZA, "dot"))
 
 
 def shown_circles(verdict: Verdict) -> dict[int, str]:
@@ -24,55 +25,54 @@ def shown_circles(verdict: Verdict) -> dict[int, str]:
     return dict(zip(sorted(circle.freq for circle in strongest), KEY_COLOURS, strict=False))
 
 
-def clockness(value: float) -> str:
-    """A place between 0 and 1 as titles write it.
-
-    >>> clockness(0.0), clockness(0.904), clockness(1.0), clockness(float("nan"))
-    ('.00', '.90', '1.00', '–')
-    """
-    return f"{value:.2f}".removeprefix("0") if np.isfinite(value) else "–"
-
-
-def kind_of(value: float) -> str:
-    """What the bounds call a circle, or a network, at this place of the line."""
-    if not np.isfinite(value):
+def kind_of(circle: CircleAlone, stages: Stages | None) -> str:
+    """What forms a circle; where that has not been measured, what the bounds call its amplitude."""
+    found = next((one.mechanism for one in stages.circles if one.freq == circle.freq), None) if stages else None
+    if not np.isfinite(circle.clockness):
         return "no amplitude"
-    return next((kind for kind in ("clock", "pizza") if THRESHOLDS[kind].holds(value)), "in between")
+    bounds = {"pizza": "pizza", "overfilled": "overfilled"}
+    return found or next((says for name, says in bounds.items() if THRESHOLDS[name].holds(circle.clockness)), "filled")
 
 
 def circles_alone_figure(verdict: Verdict) -> go.Figure:
     """The amplitude f_k of cos(w_k(a + b − c)) against the angle between a's and b's point, a cell per key frequency.
 
-    Thick, in the circle's colour: the network with this circle alone in its embedding; thin: as it is.
-    Dashed, a clock's (flat) and a pizza's |cos(w_k d/2)|, from the fitted amplitude at equal inputs. Distances with the
-    same angle, d and −d, are averaged. Zhong et al. 2023 (arXiv 2306.17844), §3.
+    Thick, in the circle's colour: the network with this circle alone in its embedding; dashed: with attention held at
+    its mean; thin: as it is. Dotted, an ideal pizza's |cos((w_k d − ψ)/2)|, and long dashes, the same amplitude
+    everywhere, both from the fitted amplitude at equal inputs and the fitted phase ψ. Distances with the same angle are
+    averaged. Zhong et al. 2023 (arXiv 2306.17844), §3.
     """
     colours = shown_circles(verdict)
     circles = [circle for circle in verdict.measured.circles if circle.freq in colours]
     left_out = len(verdict.measured.circles) - len(circles)
+    stages = verdict.measured.stages
+    amplitudes_held = {one.freq: one.held_amplitude for one in stages.circles} if stages else {}
     few = f"The {len(circles)} strongest of {len(circles) + left_out} circles are drawn." if left_out else ""
     figure = new_figure("Each circle alone", note=few)
     for place, circle in enumerate(circles, start=1):
         x, y = axis_names(place)
         axes = {"xaxis": x.replace("axis", ""), "yaxis": y.replace("axis", "")}
         named = {**axes, "showlegend": place == 1}
-        angles, alone, whole = by_angle(circle)
-        pizza = circle.at_equal * np.cos(np.radians(angles) / 2)
+        angles, alone, whole = by_angle(circle, circle.amplitude, circle.amplitude_in_network)
+        pizza = circle.at_equal * np.abs(np.cos(np.radians(angles) / 2))
         clock = np.full_like(angles, circle.at_equal)
         for (name, colour, dash), values in zip(_REFERENCES, (clock, pizza), strict=True):
-            figure.add_trace(_line(angles, values, f"an ideal {name}", colour, dash, 1.4, **named))
+            figure.add_trace(_line(angles, values, name, colour, dash, 1.4, **named))
         figure.add_trace(_line(angles, whole, "in the network", IN_NETWORK, "solid", 1.0, **named))
+        if (held := amplitudes_held.get(circle.freq)) is not None:
+            values, name = by_angle(circle, held)[1], "attention held at its mean"
+            figure.add_trace(_line(angles, values, name, colours[circle.freq], "dash", 1.8, **named))
         figure.add_trace(_line(angles, alone, "alone", colours[circle.freq], "solid", 2.6, **axes, showlegend=False))
         figure.update_layout(
             {
-                x: {"range": [0, 180], "tickvals": [0, 60, 120, 180], "ticktext": ["0°", "60°", "120°", "180°"]},
+                x: {"range": [-180, 180], "tickvals": [-180, 0, 180], "ticktext": ["−180°", "0°", "180°"]},
                 y: {"rangemode": "tozero", "nticks": 5, "zeroline": True, "zerolinecolor": OTHER},
             }
         )
     if circles:
         figure.layout[axis_names(len(circles))[0]].title = {"text": "angle between a and b"}
     figure.update_layout(yaxis_title_text="amplitude")
-    titles = [f"k = {circle.freq}: {kind_of(circle.clockness)} ({clockness(circle.clockness)})" for circle in circles]
+    titles = [f"k = {circle.freq}: {kind_of(circle, stages)} ({fill(circle.clockness)})" for circle in circles]
     columns = min(len(circles), 3)
     lay_out_cells(figure, titles, heights=(220, 170), columns=(columns, 1), gap=0.07)
     # Half of "180°" stands there: a name that would be cut is left out.
@@ -82,16 +82,19 @@ def circles_alone_figure(verdict: Verdict) -> go.Figure:
     return figure
 
 
-def by_angle(circle: CircleAlone) -> tuple[Float[np.ndarray, " angle"], ...]:
-    """Angles between the two points in degrees, ascending, and the mean amplitudes there, alone and in the network."""
+def by_angle(circle: CircleAlone, *amplitudes: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " angle"], ...]:
+    """Angles between the two points, b's turned by the fitted phase, −180 … 180 degrees, and the mean amplitudes there.
+
+    Distances with the same angle are averaged.
+    """
     n = len(circle.amplitude)
-    turns = circle.freq * np.arange(n) % n
-    steps, place = np.unique(np.minimum(turns, n - turns), return_inverse=True)
+    steps, place = np.unique(circle.freq * np.arange(n) % n, return_inverse=True)
+    angles = np.degrees(2 * np.pi * steps / n - circle.fitted.phase)
+    angles = (angles + 180) % 360 - 180
+    order = np.argsort(angles)
     counts = np.bincount(place)
-    alone, whole = (
-        np.bincount(place, weights=values) / counts for values in (circle.amplitude, circle.amplitude_in_network)
-    )
-    return 360 * steps / n, alone, whole
+    means = [(np.bincount(place, weights=values) / counts)[order] for values in amplitudes]
+    return angles[order], *means
 
 
 def _line(
@@ -121,25 +124,43 @@ def _make_room_above(figure: go.Figure, room: int) -> None:
 
 
 def clock_pizza_figure(verdict: Verdict) -> go.Figure:
-    """Where each circle and the whole network lies between a pizza, 0, and a clock, 1; the rules' bounds are shaded.
+    """Where each circle and the whole network lies between a pizza, 0, and the same amplitude everywhere, 1.
 
-    The place is the amplitude at opposite inputs over that at equal ones; the area of a circle's marker is its share of
-    the logits. Of the null controls the network's place is in grey.
+    Ranges are shaded by the rules' bounds; a dotted line marks that of the published clock.
+
+    The place is the amplitude at opposite inputs over that at equal ones, not clipped; the area of a circle's marker is
+    its share of the logits.
     """
     colours = shown_circles(verdict)
     circles = [circle for circle in verdict.measured.circles if circle.freq in colours]
     drawn = [circle for circle in circles if np.isfinite(circle.clockness)]
+    stages = verdict.measured.stages
+    clock_share = verdict.measured.clock_share
+    network = stages.fill if stages else clock_share
+    known = [value for value in (*(circle.clockness for circle in drawn), network) if np.isfinite(value)]
+    low, high = min(ENDS[0], min(known, default=0) - 0.04), max(ENDS[1], max(known, default=1) + 0.06)
     rows = ["network", *(f"k = {circle.freq}" for circle in circles)]
     figure = new_figure("Between pizza and clock")
-    for kind, colour in (("pizza", PIZZA), ("clock", CLOCK)):
-        bound = THRESHOLDS[kind].bound
-        x0, x1 = (ENDS[0], bound) if THRESHOLDS[kind].sign == "≤" else (bound, ENDS[1])
+    published = THRESHOLDS["clock"]
+    figure.add_shape(
+        type="line", name="clock", xref="x", yref="paper", x0=published.bound, x1=published.bound, y0=0, y1=1,
+        line={"color": CLOCK, "width": 1.5, "dash": "dot"}, layer="below",
+    )  # fmt: skip
+    pizza, overfilled = THRESHOLDS["pizza"].bound, THRESHOLDS["overfilled"].bound
+    ranges = (
+        ("pizza", PIZZA, low, pizza, f"pizza {THRESHOLDS['pizza']}"),
+        ("filled", CLOCK, pizza, min(overfilled, high), f"filled; clock {published}"),
+        ("overfilled", NETWORK, overfilled, high, f"over {overfilled}"),
+    )
+    for kind, colour, x0, x1, says in ranges:
+        if x1 <= x0:
+            continue
         figure.add_shape(
             type="rect", name=kind, xref="x", yref="paper", x0=x0, x1=x1, y0=0, y1=1,
             fillcolor=colour, opacity=0.13, line_width=0, layer="below",
         )  # fmt: skip
         figure.add_annotation(
-            text=f"{kind} {THRESHOLDS[kind]}", xref="x", yref="paper", x=(x0 + x1) / 2, y=1, yanchor="bottom",
+            text=says, xref="x", yref="paper", x=(x0 + x1) / 2, y=1, yanchor="bottom",
             showarrow=False, font={"size": 12},
         )  # fmt: skip
     largest = max((circle.share for circle in drawn), default=1.0) or 1.0
@@ -159,31 +180,30 @@ def clock_pizza_figure(verdict: Verdict) -> go.Figure:
                 "line": {"width": 0},
             },
             customdata=[[percent(circle.share), percent(circle.works_alone)] for circle in drawn],
-            hovertemplate="%{y}: %{x:.3f}<br>%{customdata[0]} of the logits, keeps %{customdata[1]} of its "
+            hovertemplate="%{y}: %{x:.3f}<br>clock-and-pizza fit %{customdata[0]}, keeps %{customdata[1]} of its "
             "amplitude when alone<extra></extra>",
             name="circles",
             showlegend=False,
             cliponaxis=False,
         )
     )
-    share = verdict.measured.clock_share
-    if np.isfinite(share):
+    if np.isfinite(network):
         figure.add_trace(
             go.Scatter(
-                x=[share],
+                x=[network],
                 y=["network"],
                 mode="markers+text",
                 marker={"symbol": "diamond", "size": 15, "color": NETWORK},
-                text=[f"<b>{clockness(share)}</b>"],
-                textposition="middle left" if share > 0.5 else "middle right",
-                hovertemplate=f"network: {number(share)}<extra></extra>",
+                text=[f"<b>{fill(network)}</b>"],
+                textposition="middle left" if network > (low + high) / 2 else "middle right",
+                hovertemplate=f"network: {number(network)}; clock share {number(clock_share)}<extra></extra>",
                 name="network",
                 showlegend=False,
                 cliponaxis=False,
             )
         )
     figure.update_layout(
-        xaxis={"range": list(ENDS), "title": {"text": "amplitude at opposite ÷ at equal inputs"}, "nticks": 6},
+        xaxis={"range": [low, high], "title": {"text": "amplitude at opposite ÷ at equal inputs"}, "nticks": 6},
         yaxis={
             "type": "category",
             "categoryorder": "array",

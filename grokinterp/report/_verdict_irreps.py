@@ -16,11 +16,13 @@ COLOURS = {"characters": "#999933", "irrep": "#7766CC", "coset": "#CC6677"}
 # Less than float32 logits can tell apart.
 LEAST_UNEXPLAINED = 1e-8
 NUMBERS = "numbers per neuron"
-_PANELS = ("logits left unexplained", "loss", NUMBERS)
+# Of three quantities, one per account (`Account.share_name`): what each lacks of 100 %.
+LEFT_OVER = "left over of the account's share"
+_PANELS = (LEFT_OVER, "loss", NUMBERS)
 
 
 def irreps_and_cosets_figure(verdict: Verdict) -> go.Figure:
-    """Per account the share of the logits it leaves unexplained, the loss under it, and the numbers it costs.
+    """Per account what its share lacks of 100 %, the loss under it, and the numbers it costs.
 
     Grey: the same accounts of the null controls. `Account` says how each number is made.
     """
@@ -40,7 +42,7 @@ def irreps_and_cosets_figure(verdict: Verdict) -> go.Figure:
             drawn += _dots(figure, {name: _value(panel, accounts[name])}, COLOURS.get(name, OTHER), name, x, y)
         if panel == "loss":
             drawn += [*drawable([verdict.measured.loss]), float(np.log(n))]
-        if panel == "logits left unexplained":
+        if panel == LEFT_OVER:
             bound = 1 - THRESHOLDS["explained"].bound
             mark(figure, x, y, bound, GUESS, f"needs ≤ {share(bound)}")
             drawn += [bound, 1.0]

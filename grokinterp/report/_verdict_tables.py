@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from grokinterp.verdict import THRESHOLDS, Evidence, Verdict
-from grokinterp.wording import number, percent
+from grokinterp.wording import QUANTITIES, number, percent
 
 from ._glossary import FORMULAS, formula_key
 
@@ -25,6 +25,8 @@ CONTROLS = {
 }
 # Removals of one frequency after another fill pages: with more rows a table is folded.
 MOST_ROWS = 10
+# A loss recovered that is said to be above 100 %.
+LOWER = 5e-4
 _NUMBERS = ("gradient_symmetricity", "distance_irrelevance")
 _BOUND = re.compile(r"([≥≤]) (\d+(?:\.\d+)?)(?: (\w+))?")
 
@@ -170,11 +172,12 @@ class AccountRow:
 def accounts_table(verdict: Verdict) -> tuple[list[str], list[AccountRow]]:
     """Heads and a row per account: how well the network does that is replaced by it."""
     with_numbers = any(account.numbers is not None for account in verdict.accounts)
-    heads = ["logits explained", "loss recovered", "loss", "accuracy", *(["numbers per neuron"] * with_numbers)]
+    heads = ["share of the logits", QUANTITIES["loss"].name, "loss", "accuracy"]
+    heads += ["numbers per neuron"] * with_numbers
     rows = []
     for account in verdict.accounts:
         cells = [
-            share(account.explained),
+            f"{share(account.explained)} ({account.share_name})",
             share(account.loss_recovered),
             number(account.loss),
             percent(account.accuracy),
@@ -230,14 +233,16 @@ def _key_figures(verdict: Verdict) -> list[tuple[str, str]]:
         else (percent(measured.all_accuracy), "of all pairs answered right")
     ]
     if verdict.judgement.account:
-        figures.append((share(verdict.explained), f"of the logits explained{_by(verdict)}"))
+        figures.append((share(verdict.explained), f"{verdict.share_name} of the logits{_by(verdict)}"))
         if math.isfinite(verdict.loss_recovered):
-            figures.append((share(verdict.loss_recovered), f"of the loss recovered{_by(verdict)}"))
+            above = verdict.loss_recovered > 1 + LOWER
+            scale = "100 % is the network's own loss, this a lower one" if above else "100 % is the network's own loss"
+            figures.append((share(verdict.loss_recovered), f"{QUANTITIES['loss'].name}{_by(verdict)}; {scale}"))
     elif structure and math.isfinite(verdict.explained):
-        what = f"all {structure.irrep_words} together"
-        figures.append((share(verdict.explained), f"of the logits explained by {what}"))
-    if math.isfinite(measured.clock_share) and verdict.label in ("clock", "pizza", "mixed"):
-        figures.append((share(measured.clock_share), "of what its circles explain is a clock's, the rest a pizza's"))
+        figures.append((share(verdict.explained), f"{verdict.share_name}, of the logits"))
+    if published := verdict.judgement.published:
+        kind = f"{published} clock and pizza" if published == "between" else f"a {published}"
+        figures.append((share(measured.clock_share), f"clock share, by the published criterion {kind}"))
     return figures
 
 

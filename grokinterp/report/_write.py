@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from grokinterp.analysis import Report
-from grokinterp.runs import make_folder, write_whole
+from grokinterp.runs import make_folder, only_process_in, remove_leftovers, require_inside
 from grokinterp.verdict import Verdict
 
 from ._entry import PageFigure
 from ._explorer import explorer
+from ._made_here import remember, write_here, write_together_here
 from ._page import page_of
 from ._verdict_page import render_verdict
 
@@ -46,9 +47,9 @@ def write_report(
     extra_figures: Sequence[PageFigure[Report]] = (),
     every_checkpoint: bool = False,
 ) -> ReportPaths:
-    """Write `report.html`, `report.json` and `measures.csv` into the folder `out`, each whole or not at all.
+    """Write `report.html`, `report.json` and `measures.csv` into the folder `out`, all three or none.
 
-    All three are made before the first is written: a fault leaves the files of an earlier report as they were.
+    A fault leaves the files of an earlier report as they were; so does a kill, or the next call finishes what it left.
 
     The explorer shows at most 26 checkpoints, spread over the training, or `every_checkpoint`. Where they are too many
     for one page (8.5 MB of them), the page has the last one, and the others lie in the folder `report_steps` beside it:
@@ -64,17 +65,16 @@ def write_report(
     table = measures[columns].to_csv(index=False, lineterminator="\n")
     content = _json(report.to_dict() | ({"verdict": verdict.to_dict()["verdict"]} if verdict else {}))
     steps = _StepsFolder(folder / "report_steps")
-    try:
-        explored = explorer(report, every_checkpoint=every_checkpoint, keep_beside=steps.keep)
-        page = page_of(report, verdict, explored, extra_figures)
-        make_folder(folder)
-        write_whole(paths.html, page)
-    except BaseException:
-        steps.take_back()
-        raise
-    write_whole(paths.json, content)
-    write_whole(paths.csv, table)
-    steps.remove_others()
+    with only_process_in(folder, writes="is writing a report there", wait=60):
+        steps.sweep()
+        try:
+            explored = explorer(report, every_checkpoint=every_checkpoint, keep_beside=steps.keep)
+            page = page_of(report, verdict, explored, extra_figures)
+            write_together_here({paths.html: page, paths.json: content, paths.csv: table})
+        except BaseException:
+            steps.take_back()
+            raise
+        steps.remove_others()
     return replace(paths, steps=steps.path) if steps.kept else paths
 
 
@@ -86,13 +86,23 @@ class _StepsFolder:
         self.kept: list[Path] = []
         self._new: list[Path] = []
 
+    def sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        if self.path.is_dir():
+            require_inside(self.path, self.path.parent)
+            remove_leftovers(self.path, r"step-.*\.js")
+
     def keep(self, name: str, content: str) -> str:
+        require_inside(self.path, self.path.parent)
         make_folder(self.path)
         file = self.path / name
         self.kept.append(file)
-        if not file.exists():
+        # A stranger's file may have the name and another content.
+        if file.is_symlink() or not file.is_file() or file.read_bytes() != content.encode():
             self._new.append(file)
-            write_whole(file, content)
+            write_here(file, content)
+        else:
+            remember(content)
         return f"{self.path.name}/{name}"
 
     def take_back(self) -> None:
@@ -101,6 +111,8 @@ class _StepsFolder:
 
     def remove_others(self) -> None:
         """Remove the files of earlier pages, and no others."""
+        if self.path.is_symlink():
+            return  # What it leads to is no page's.
         self._remove(file for file in self.path.glob("step-*.js") if file not in self.kept)
 
     def _remove(self, files: Iterable[Path]) -> None:
@@ -112,16 +124,15 @@ class _StepsFolder:
 
 
 def write_verdict(verdict: Verdict, out: str | Path) -> VerdictPaths:
-    """Write `verdict.html` and `verdict.json` into the folder `out`, each whole or not at all.
+    """Write `verdict.html` and `verdict.json` into the folder `out`, both or none.
 
-    Both are made before the first is written: a fault leaves the files of an earlier verdict as they were.
+    A fault leaves the files of an earlier verdict as they were; so does a kill, or the next call finishes what it left.
     """
     folder = Path(out)
     paths = VerdictPaths(folder / "verdict.html", folder / "verdict.json")
     page, content = render_verdict(verdict), _json(verdict.to_dict())
-    make_folder(folder)
-    write_whole(paths.html, page)
-    write_whole(paths.json, content)
+    with only_process_in(folder, writes="is writing a report there", wait=60):
+        write_together_here({paths.html: page, paths.json: content})
     return paths
 
 

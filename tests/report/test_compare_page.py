@@ -163,6 +163,7 @@ def test_a_run_whose_split_is_unknown_and_that_has_one_checkpoint(runs, shared_d
     assert [cell.small for cell in runs_table(comparison)[0].cells][3] == "100 % of all pairs"
 
 
+@pytest.mark.long
 def test_the_sentences_say_who_grokked_when(mainline):
     comparison = compare_runs([mainline, mainline])
     assert comparison_sentences(comparison) == [

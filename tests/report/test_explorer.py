@@ -143,18 +143,18 @@ def test_without_rounding_the_page_is_as_exact_as_float32(
 @pytest.mark.parametrize(
     "settings",
     [
-        ("task.operation=subtract", "task.p=7"),
+        pytest.param(("task.operation=subtract", "task.p=7"), marks=pytest.mark.long),
         pytest.param(("task.operation=multiply", "task.p=7"), marks=pytest.mark.long),
-        ("task.operation=divide", "task.p=7"),
+        pytest.param(("task.operation=divide", "task.p=7"), marks=pytest.mark.long),
         pytest.param(("task.operation=compose", "task.group=S3"), marks=pytest.mark.long),
-        ("task.p=6", "model.act_fn=gelu"),
+        pytest.param(("task.p=6", "model.act_fn=gelu"), marks=pytest.mark.long),
         pytest.param(("task.p=7", "model.act_fn=tanh"), marks=pytest.mark.long),
         pytest.param(("task.p=7", "task.operator_token=true"), marks=pytest.mark.long),
         ("task.operation=x2+y2", "task.p=7"),
-        ("task.p=7", "model.n_layers=2"),
+        pytest.param(("task.p=7", "model.n_layers=2"), marks=pytest.mark.long),
         ("task.p=7", "model.normalization=LN"),
         pytest.param(("task.p=7", "task.equals_token=false", "task.own_tokens_for_b=true"), marks=pytest.mark.long),
-        ("task.p=7", "task.equals_token=false", "model.attention_rate=0.5"),
+        pytest.param(("task.p=7", "task.equals_token=false", "model.attention_rate=0.5"), marks=pytest.mark.long),
         ("task.operation=compose", "task.group=S3", "model.architecture=mlp", "model.n_layers=1"),
         pytest.param(("task.operation=x2+y2", "task.p=5", "model.n_layers=2"), marks=pytest.mark.long),
     ],
@@ -211,6 +211,7 @@ def test_a_browser_without_the_quick_way_decodes_the_same(open_page: Open, small
     assert opened.of(weights) == quick
 
 
+@pytest.mark.long
 def test_spectra_and_orders_are_those_of_the_analysis(
     open_page: Open, mainline_report: Report, mainline_page: str
 ) -> None:
@@ -232,6 +233,7 @@ def test_spectra_and_orders_are_those_of_the_analysis(
     assert error_of(found, snapshot.logits[:, 16]) < 3 * HALF_STEP
 
 
+@pytest.mark.long
 def test_the_mainline_page_is_small_and_agrees(open_page: Open, mainline_report: Report, mainline_page: str) -> None:
     assert len(mainline_page.encode()) < 15e6
     opened = open_page(mainline_page)
@@ -324,6 +326,7 @@ def test_a_pair_is_chosen_and_its_logits_are_the_network_s(open_page: Open, smal
     assert (opened.page.input_value("#ex-a"), opened.page.input_value("#ex-b")) == ("9", "4")
 
 
+@pytest.mark.long
 def test_waves_are_of_the_measured_amplitudes(open_page: Open, mainline_report: Report, mainline_page: str) -> None:
     opened = open_page(mainline_page)
     opened.of("grokinterp.drawAll()")
@@ -356,7 +359,7 @@ def test_the_surface_is_drawn_when_asked_for(open_page: Open, page: str) -> None
     assert opened.page.locator("#ex-surface").is_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 @pytest.mark.parametrize("width", [1200, 390])
 def test_it_fits_light_and_dark_wide_and_narrow(open_page: Open, page: str, scheme: str, width: int) -> None:
     opened = open_page(page, width=width, color_scheme=scheme)

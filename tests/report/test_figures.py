@@ -65,6 +65,8 @@ def test_phases_are_shaded_where_there_are_any(report: Report) -> None:
     shapes = losses_figure(replace(report, phases=phases)).layout.shapes
     assert [(shape.x0, shape.x1) for shape in shapes] == [(0, 20), (40, 60)]
     assert shapes[0].name == "memorization, 0–20"
+    stopped = replace(report, phases=replace(phases, open_phase="cleanup"))
+    assert losses_figure(stopped).layout.shapes[1].name == "cleanup, from 40, not over"
     nothing = replace(phases, memorization=None, cleanup=None)
     assert not losses_figure(replace(report, phases=nothing)).layout.shapes
 

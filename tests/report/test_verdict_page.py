@@ -43,6 +43,7 @@ from grokinterp.verdict import (
     Verdict,
     find_verdict,
 )
+from grokinterp.verdict._phase_fit import PhaseFit
 
 AMPLITUDES = {1: 9.0, 2: 8.0, 5: 10.0}
 LOSS_FIGURES = {
@@ -113,7 +114,7 @@ def test_reasons_and_shares_are_stated(page: str, pizza: Verdict) -> None:
     text, judgement = text_of(page), pizza.judgement
     for reason in (*judgement.reasons_for, *judgement.reasons_against, *judgement.would_change):
         assert reason in text
-    assert "of the logits explained" in text and "of the loss recovered" in text
+    assert "pizza fit of the logits" in text and "loss recovered" in text
     assert not judgement.reasons_against and "nothing that was measured" in text
 
 
@@ -184,38 +185,46 @@ def test_a_control_has_the_same_place_in_every_table(pizza: Verdict) -> None:
 
 def test_circles_are_drawn_by_the_angle_between_their_points(pizza: Verdict) -> None:
     figure = circles_alone_figure(pizza)
+    assert pizza.measured.stages
+    held = {circle.freq: circle.held_amplitude for circle in pizza.measured.stages.circles}
     assert names(figure) == ["k = 1: pizza (.00)", "k = 2: pizza (.00)", "k = 5: pizza (.00)"]
     assert figure.layout.xaxis3.title.text == "angle between a and b"
     circles = {circle.freq: circle for circle in pizza.measured.circles}
     cells = [[trace for trace in figure.data if (trace.xaxis or "x") == axis] for axis in ("x", "x2", "x3")]
     for circle, cell in zip(circles.values(), cells, strict=True):
         lines = {trace.name: trace for trace in cell}
-        # What `by_angle` should be, by hand: distances d and −d have the same angle.
-        turn = 2 * np.pi * circle.freq * np.arange(13) / 13
-        angles = np.degrees(np.arccos(np.clip(np.cos(turn), -1, 1)))
-        for name, values in (("alone", circle.amplitude), ("in the network", circle.amplitude_in_network)):
-            expected = [values[np.isclose(angles, angle, atol=1e-4)].mean() for angle in lines[name].x]
-            np.testing.assert_allclose(lines[name].y, expected, rtol=1e-5)
-        assert len(lines["alone"].x) == 7
+        # What `by_angle` should be, by hand: the angle from b's point, turned by the phase, to a's.
+        turn = np.exp(1j * (2 * np.pi * circle.freq * np.arange(13) / 13 - circle.fitted.phase))
+        angles = np.degrees(np.angle(turn))
+        for name, values in (
+            ("alone", circle.amplitude),
+            ("in the network", circle.amplitude_in_network),
+            ("attention held at its mean", held[circle.freq]),
+        ):
+            expected = [values[np.argmin(np.abs(angles - angle))] for angle in lines[name].x]
+            np.testing.assert_allclose(lines[name].y, expected, rtol=1e-4, atol=1e-4)
+        assert len(lines["alone"].x) == 13 and (np.diff(lines["alone"].x) > 0).all()
         np.testing.assert_allclose(lines["an ideal clock"].y, circle.at_equal, rtol=1e-6)
         np.testing.assert_allclose(
-            lines["an ideal pizza"].y, circle.at_equal * np.cos(np.radians(lines["alone"].x) / 2), rtol=1e-5
+            lines["an ideal pizza"].y, circle.at_equal * np.cos(np.radians(lines["alone"].x) / 2), rtol=1e-4, atol=1e-4
         )
         # This pizza is ideal.
         np.testing.assert_allclose(lines["alone"].y, lines["an ideal pizza"].y, rtol=0.02, atol=0.2)
 
 
 def test_angles_of_frequencies_that_share_a_factor_with_n() -> None:
-    circle = CircleAlone(3, np.arange(12.0), np.ones(12), 1.0, 1.0, 1.0, 1.0)
-    angles, alone, whole = by_angle(circle)
-    assert angles.tolist() == [0, 90, 180]
-    assert alone.tolist() == [4.0, 6.0, 6.0]  # d = 0 4 8; the odd ones; 2 6 10
-    assert whole.tolist() == [1, 1, 1]
+    circle = CircleAlone(3, np.arange(12.0), np.ones(12), 1.0, PhaseFit(1.0, 1.0, 0.0, 1.0))
+    angles, alone, whole = by_angle(circle, circle.amplitude, circle.amplitude_in_network)
+    assert angles.tolist() == [-180, -90, 0, 90]
+    assert alone.tolist() == [6.0, 7.0, 4.0, 5.0]  # d = 2 6 10; 3 7 11; 0 4 8; 1 5 9
+    assert whole.tolist() == [1, 1, 1, 1]
+    turned = replace(circle, fitted=PhaseFit(1.0, 1.0, np.pi / 2, 1.0))
+    assert by_angle(turned, circle.amplitude)[1].tolist() == [7.0, 4.0, 5.0, 6.0]
 
 
 def test_a_circle_without_amplitude_is_called_so(pizza: Verdict) -> None:
     first, *rest = pizza.measured.circles
-    measured = replace(pizza.measured, circles=(replace(first, at_equal=0.0), *rest))
+    measured = replace(pizza.measured, circles=(replace(first, fitted=PhaseFit(0.0, 0.0, 0.0, 1.0)), *rest))
     verdict = replace(pizza, measured=measured)
     assert names(circles_alone_figure(verdict))[0] == "k = 1: no amplitude (–)"
     assert list(clock_pizza_figure(verdict).data[0].y) == ["k = 2", "k = 5"]
@@ -229,11 +238,24 @@ def test_the_line_from_pizza_to_clock(half: Verdict) -> None:
     np.testing.assert_allclose(circles.x, [circle.clockness for circle in measured.circles])
     np.testing.assert_allclose(circles.marker.size, [circle.share for circle in measured.circles])
     assert circles.marker.sizemode == "area"
-    assert network.x == (measured.clock_share,)
+    assert measured.stages
+    assert network.x == (measured.stages.fill,)
     assert 0.4 < measured.clock_share < 0.6
     shaded = {shape.name: (shape.x0, shape.x1) for shape in figure.layout.shapes}
-    assert shaded["pizza"][1] == THRESHOLDS["pizza"].bound and shaded["clock"][0] == THRESHOLDS["clock"].bound
-    assert names(circles_alone_figure(half)) == [f"k = {k}: in between (.50)" for k in (1, 2, 5)]
+    assert shaded["pizza"][1] == shaded["filled"][0] == THRESHOLDS["pizza"].bound
+    assert shaded["clock"] == (THRESHOLDS["clock"].bound,) * 2
+    assert "overfilled" not in shaded  # No circle lies there.
+    assert names(circles_alone_figure(half)) == [f"k = {k}: torus (.50)" for k in (1, 2, 5)]
+
+
+def test_an_overfilled_circle_is_drawn_where_it_is(half: Verdict) -> None:
+    """Nothing is clipped at 1."""
+    first, *rest = half.measured.circles
+    measured = replace(half.measured, circles=(replace(first, fitted=PhaseFit(2.0, 3.0, 0.0, 1.0)), *rest))
+    figure = clock_pizza_figure(replace(half, measured=measured))
+    assert figure.data[0].x[0] == 1.5 and figure.layout.xaxis.range[1] > 1.5
+    shaded = {shape.name: (shape.x0, shape.x1) for shape in figure.layout.shapes}
+    assert shaded["overfilled"] == (THRESHOLDS["overfilled"].bound, figure.layout.xaxis.range[1])
 
 
 def test_losses_are_those_of_the_examination(pizza: Verdict) -> None:
@@ -331,10 +353,8 @@ def test_the_certificate_is_beside_the_accuracy(pizza: Verdict) -> None:
     assert found
     bars, idealised, margins = certificate_figure(pizza).data
     shares = dict(zip(bars.y, bars.x, strict=True))
-    assert shares["measured"] == found.accuracy
-    assert {name: share for name, share in shares.items() if name != "measured"} == {
-        proof.name: proof.lower_bound for proof in found.proofs
-    }
+    assert (shares.pop("measured"), shares.pop("in float32")) == (found.accuracy_float32, found.lower_bound_float32)
+    assert shares == {proof.name: proof.lower_bound for proof in found.proofs}
     np.testing.assert_allclose(margins.y, found.margins, rtol=1e-6)
     np.testing.assert_allclose(idealised.y, found.idealised_margins, rtol=1e-6)
     assert certificate_figure(pizza).layout.shapes[0].x0 == found.chance
@@ -375,7 +395,7 @@ def test_figures_that_do_not_apply_are_left_out(
         return [entry.name for entry in verdict_figures(verdict)]
 
     examined = ["replacements", "removals", "parts", "patching", "interventions", "certificate"]
-    assert drawn(pizza) == ["clock-pizza", "circles-alone", *examined, "probes"]
+    assert drawn(pizza) == ["clock-pizza", "circles-alone", "circuit", "predictions", *examined, "probes"]
     assert drawn(half) == ["clock-pizza", "circles-alone"]
     assert (
         drawn(s3_verdict)[0] == "irreps-and-cosets"

@@ -31,10 +31,8 @@
       ["excluded_loss", "excluded", measures.excluded_loss],
     ];
     const ginis = [["gini_W_E", "W_E", "#44AA99"], ["gini_W_L", "W_L", "#7766CC"]];
-    const matrices = ["#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499", "#117733", "#DDCC77", "#A0703C"];
-    const names = Object.keys(data.curves).filter((name) => name.startsWith("sum_of_squared_weights_"));
     const norms = [["sum_of_squared_weights", "all", "#7A828C"]];
-    names.slice(0, 8).forEach((name, i) => norms.push([name, name.slice(23), matrices[i], [4, 3]]));
+    data.matrices.forEach(([name, colour], i) => norms.push([`matrix ${i}`, name, colour, [4, 3]]));
     return [
       ["loss", true, losses, 190],
       ["Gini", false, ginis, 90],
@@ -138,7 +136,8 @@
   g.phaseAt = (view) => {
     const step = view.data.steps[view.state.index];
     const found = Object.entries(view.data.phases).find(([, [from, to]]) => step >= from && step <= to);
-    return found ? phaseNames[found[0]] : "";
+    if (!found) return "";
+    return phaseNames[found[0]] + (found[0] === view.data.open_phase ? ", not over at the last step" : "");
   };
   g.stepAt = (view, canvas, event) => {
     const box = canvas.getBoundingClientRect();

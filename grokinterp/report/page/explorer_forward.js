@@ -13,6 +13,8 @@
   const activations = {
     relu: (x) => (x > 0 ? x : 0),
     gelu: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)),
+    gelu_new: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
+    silu: (x) => x / (1 + Math.exp(-x)),
     tanh: Math.tanh,
   };
 

@@ -72,6 +72,9 @@
     return found;
   };
 
+  // Standard deviation of a head's attention over the pairs.
+  const spread = (share, mean) => Math.sqrt(share.reduce((sum, x) => sum + (x - mean) ** 2, 0) / share.length);
+
   // Attention from `=` to a, per head: 0 pale, 1 dark.
   g.drawAttention = (view, canvas) => {
     const { data, state } = view;
@@ -89,7 +92,9 @@
       const grid = g.arranged(a, data, state.order);
       const { rows: down, columns: across, down: downName, across: acrossName } = g.sides(data, state.order);
       g.heat(place, grid, down, across, { x: left, y: top, width: size, height: size }, view.sequential, { low: 0, high: 1 });
-      g.text(place, `head ${head}: a ${g.percent(means[head][0])}, b ${g.percent(means[head][1])}`, left, top - 8, { size: 12 });
+      const still = [patterns[head].a, patterns[head].b].every((share, i) => spread(share, means[head][i]) < data.near_constant);
+      const words = `head ${head}: a ${g.percent(means[head][0])}, b ${g.percent(means[head][1])}`;
+      g.text(place, still ? `${words}, near-constant` : words, left, top - 8, { size: 12 });
       g.text(place, acrossName, left + size / 2, top + size + 4, { align: "center", base: "top", colour: place.soft });
       g.text(place, downName, left - 14, top + size / 2, { align: "center", base: "top", colour: place.soft, up: true });
     });
