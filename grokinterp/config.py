@@ -46,7 +46,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     section: ClassVar[str] = ""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -67,5 +67,14 @@ class Config(BaseModel):
             return f"{name}: missing; it needs a value"
         needs = _NEEDS.get(first["type"])
         wanted = f"needs {needs.format(**first.get('ctx', {}))}" if needs else first["msg"]
-        given = repr(first["input"])
-        return f"{name} = {given if len(given) <= 80 else given[:77] + '...'}: {wanted}"
+        return f"{name} = {shortened(first['input'])}: {wanted}"
+
+
+def shortened(value: Any) -> str:
+    """A value as Python writes it, its end left out where it is long.
+
+    >>> shortened("a" * 100)[-10:]
+    'aaaaaaa...'
+    """
+    given = repr(value)
+    return given if len(given) <= 80 else given[:77] + "..."

@@ -17,7 +17,7 @@ SIZES = {"n_heads": 2, "d_model": 16, "d_head": 8, "d_mlp": 24}
 
 
 def variants() -> dict[str, ModelConfig]:
-    """Every way in which networks differ, and the mainline."""
+    """Ways in which networks differ, and the mainline."""
     choices = {
         "act_fn": ("relu", "gelu", "tanh"),
         "attention": ("causal", "bidirectional"),
@@ -30,6 +30,12 @@ def variants() -> dict[str, ModelConfig]:
     for values in itertools.product(*choices.values()):
         config = ModelConfig(**SIZES, biases="all", **dict(zip(choices, values, strict=True)))
         found[" ".join(map(str, values))] = config
+    for kind in (
+        {"normalization": "LNPre", "parallel_attn_mlp": True},
+        {"normalization": "RMS", "act_fn": "silu", "attn_scale": 1.0, "n_layers": 2},
+        {"normalization": "RMSPre", "act_fn": "gelu_new", "d_head": 5, "eps": 0.01},
+    ):
+        found[str(kind)] = ModelConfig(**{**SIZES, **kind}, biases="all")
     return found
 
 

@@ -14,7 +14,7 @@ def test_a_table_is_printed_and_three_files_are_written(run_command, tiny_run, t
         assert str(tmp_path / "c" / name) in out
         assert (tmp_path / "c" / name).stat().st_size > 0
     words = " ".join(out.split())
-    for text in ("run run (2)", "verdict", "keys' share of", "(frequencies of Z_7)", "step 40, 9"):
+    for text in ("run run (2)", "verdict", "character", "(frequencies of Z_7)", "step 40, 9"):
         assert text in words
     table = pd.read_csv(tmp_path / "c" / "comparison.csv")
     assert table["run"].tolist() == ["run", "run (2)"]

@@ -18,12 +18,12 @@ def test_an_import_says_what_it_read_and_the_run_is_an_ordinary_one(tmp_path: Pa
     words = ("import", tmp_path / "state.pth", "--out", tmp_path / "run", "--set", "task.operation=add")
     status, out, error = run_command(*words)
     assert status == 0, error
-    assert "has the layout transformer-lens: (a + b) mod 5, 1 checkpoints" in out
+    assert "has the layout transformer-lens: (a + b) mod 5, 1 checkpoint, step unknown" in out
     assert "The split is unknown." in out
     assert "next: grokinterp analyze" in out
     status, out, error = run_command("analyze", tmp_path / "run")
     assert status == 0, error
-    assert "Which pairs it was trained on is not known." in out
+    assert "Which pairs it was trained on is unknown." in out
     assert "state.pth, transformer-lens" in run_command("info", tmp_path / "run")[1]
 
 

@@ -21,6 +21,8 @@ from grokinterp.cli._following import RunFollower
 from grokinterp.cli._live import is_stale
 from grokinterp.cli._serve import file_server
 from grokinterp.errors import GrokinterpError
+from grokinterp.report import was_made_here
+from grokinterp.report._made_here import write_here
 from grokinterp.training import train
 
 
@@ -35,13 +37,13 @@ def reported(tiny_run, tmp_path) -> Path:
     folder = tmp_path / "run"
     shutil.copytree(tiny_run.path, folder)
     (folder / "report").mkdir()
-    (folder / "report" / "report.html").write_text("<p>a report</p>" * 1000)
-    (folder / "report" / "report.json").write_text('{"final": {"step": 40}}')
-    (folder / "report" / "measures.csv").write_text("step\n40\n")
+    write_here(folder / "report" / "report.html", "<p>a report</p>" * 1000)
+    write_here(folder / "report" / "report.json", '{"final": {"step": 40}}')
+    write_here(folder / "report" / "measures.csv", "step\n40\n")
     (folder / "verdict").mkdir()
-    (folder / "verdict" / "verdict.html").write_text("<p>a verdict</p>")
+    write_here(folder / "verdict" / "verdict.html", "<p>a verdict</p>")
     (folder / "report" / "report_steps").mkdir()
-    (folder / "report" / "report_steps" / "step-0-a1.js").write_text("grokinterp.deliver()")
+    write_here(folder / "report" / "report_steps" / "step-0-a1.js", "grokinterp.deliver()")
     (folder / "report" / "report_steps" / "secret.txt").write_text("secret")
     (folder / "report" / "secret.txt").write_text("secret")
     (tmp_path / "secret.txt").write_text("secret")
@@ -61,7 +63,7 @@ def server(reported) -> Iterator[int]:
         "/report.json": report / "report.json",
     }
     files |= {"/measures.csv": report / "measures.csv", "/gone.html": report / "gone.html"}
-    with file_server(files, folder=report / "report_steps") as serving:
+    with file_server(files, folder=report / "report_steps", accepts=was_made_here) as serving:
         thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield serving.server_port
@@ -238,17 +240,17 @@ def test_no_browser_where_none_is_wanted_or_can_show_itself(run_command, served,
 
 def test_a_report_is_stale_when_the_run_went_on(reported):
     report, checkpoint = reported / "report", reported / "checkpoints" / "step_000040.safetensors"
-    assert not is_stale(report, checkpoint, 40)
-    assert is_stale(report, checkpoint, 50)
+    assert not is_stale(report, checkpoint, 40, was_made_here)
+    assert is_stale(report, checkpoint, 50, was_made_here)
     later = (report / "report.html").stat().st_mtime + 5
     os.utime(checkpoint, (later, later))
-    assert is_stale(report, checkpoint, 40)
+    assert is_stale(report, checkpoint, 40, was_made_here)
     os.utime(report / "report.html", (later + 5, later + 5))
-    assert not is_stale(report, checkpoint, 40)
+    assert not is_stale(report, checkpoint, 40, was_made_here)
     for broken in ("{", "[]", "{}", '{"final": 1}'):
-        (report / "report.json").write_text(broken)
-        assert is_stale(report, checkpoint, 40)
-    assert is_stale(reported / "nowhere", checkpoint, 40)
+        write_here(report / "report.json", broken)
+        assert is_stale(report, checkpoint, 40, was_made_here)
+    assert is_stale(reported / "nowhere", checkpoint, 40, was_made_here)
 
 
 def test_a_port_that_is_taken(run_command, reported):
@@ -327,7 +329,7 @@ def test_watch_once_says_how_far_it_is(run_command, tiny_run):
     assert (status, error) == (0, "")
     assert out.startswith("step 40 of 40, train loss ")
     assert f"({100 * metrics['train_accuracy']:.1f} % right), test loss" in out
-    assert out.endswith(f"learns its training pairs, {len(tiny_run.steps)} checkpoints, the last at step 40\n")
+    assert out.endswith(f"is memorising its training pairs, {len(tiny_run.steps)} checkpoints, the last at step 40\n")
 
 
 def test_a_run_that_has_ended_is_said_once(run_command, tiny_run):
@@ -336,9 +338,20 @@ def test_a_run_that_has_ended_is_said_once(run_command, tiny_run):
 
 
 def test_before_the_first_checkpoint(run_command, growing):
-    assert run_command("watch", growing, "--once") == (0, "no step yet, accuracies not known, no checkpoint\n", "")
+    assert run_command("watch", growing, "--once") == (0, "no step yet, not evaluated yet, no checkpoint\n", "")
     (growing / "metrics.jsonl").write_text(row(0)[:7])
-    assert run_command("watch", growing, "--once") == (0, "no step yet, accuracies not known, no checkpoint\n", "")
+    assert run_command("watch", growing, "--once") == (0, "no step yet, not evaluated yet, no checkpoint\n", "")
+
+
+def test_checkpoints_without_metrics_say_why_it_is_not_known_how_far_the_network_is(run_command, tiny_run, tmp_path):
+    copy = shutil.copytree(tiny_run.path, tmp_path / "copy")
+    (copy / "metrics.jsonl").unlink()
+    status, out, _ = run_command("watch", copy, "--once")
+    assert status == 0
+    assert (
+        "how far the network is cannot be said, since metrics.jsonl has no accuracies ('grokinterp analyze' measures "
+        "its checkpoints)"
+    ) in out
 
 
 def test_a_last_line_that_is_half_written_is_read_when_it_is_whole(growing):
@@ -372,16 +385,15 @@ def test_it_says_of_a_growing_file_what_it_says_of_the_whole(tiny_run, growing):
 def test_a_resumed_run_has_cut_its_metrics(growing):
     follower, metrics = RunFollower(growing), growing / "metrics.jsonl"
     metrics.write_text("".join(evaluated(step, 1.0, 1.0) for step in range(30)))
-    assert follower.state().phase == "generalises since step 0"
+    assert follower.state().phase == "has generalised, since step 0"
     metrics.write_text(evaluated(0, 0.1, 0.1) + row(1))
     state = follower.state()
-    assert (state.step, state.phase) == (1, "learns its training pairs")
+    assert (state.step, state.phase) == (1, "answers no better than guessing")
 
 
-def test_the_phase_is_guessed_from_losses_and_accuracies(growing):
+def test_the_phase_is_how_far_the_network_is(growing):
     follower = RunFollower(growing)
     guessed = []
-    # A uniform guess of 7 answers has a loss of ln 7 = 1.95.
     for step, values in enumerate(
         [
             (0.1, 0.1, 2.0),
@@ -397,19 +409,20 @@ def test_the_phase_is_guessed_from_losses_and_accuracies(growing):
             file.write(evaluated(step, *values) + row(step))
         guessed.append(follower.state().phase)
     assert guessed == [
-        "learns its training pairs",
-        "learns its training pairs",
-        "has memorised its training pairs",
-        "begins to generalise",
-        "generalises since step 4",
-        "has memorised its training pairs",
-        "generalises since step 6",
+        "answers no better than guessing",
+        "is memorising its training pairs",
+        "has memorised its training pairs and not generalised",
+        "generalises in part",
+        "has generalised, since step 4",
+        "has lost what it had learned",
+        "has generalised, since step 6",
     ]
 
 
-def test_the_published_run_generalises_since_its_known_step(run_command, mainline):
+@pytest.mark.long
+def test_the_published_run_has_generalised_since_its_known_step(run_command, mainline):
     _, out, _ = run_command("watch", mainline.path, "--once")
-    assert "generalises since step 10,330, 26 checkpoints, the last at step 20,000" in out
+    assert "has generalised, since step 10,330, 26 checkpoints, the last at step 20,000" in out
 
 
 def test_a_run_that_has_gone_quiet(growing):
@@ -441,6 +454,7 @@ def test_watch_follows_a_training_to_its_end(tiny_config, tmp_path):
     assert said.splitlines()[-1].startswith("step 300 of 300, train loss ")
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_the_watching(growing):
     (growing / "metrics.jsonl").write_text(row(3))
     process = start("watch", growing, "--every", "0.05")
@@ -464,6 +478,6 @@ def test_in_a_terminal_a_table_stands_in_one_place(run_command, growing, monkeyp
     monkeypatch.setattr("time.sleep", sleep)
     status, out, _ = run_command("watch", growing)
     assert status == 0
-    for text in ("(a + b) mod 7", "step 0 of 40", "step 40 of 40", "has memorised", "generalises since step 40"):
+    for text in ("(a + b) mod 7", "step 0 of 40", "step 40 of 40", "has memorised", "since step 40"):
         assert text in out
     assert "\x1b[" in out

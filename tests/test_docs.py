@@ -23,7 +23,7 @@ from hub_here import hub_here
 from typer.testing import CliRunner
 
 import grokinterp
-from grokinterp.analysis import analyze
+from grokinterp.analysis import Report, analyze
 from grokinterp.cli import app
 from grokinterp.report import (
     REPORT_NAMES,
@@ -38,7 +38,7 @@ from grokinterp.report import (
 from grokinterp.runs import LAYOUTS, PRESETS, RunConfig, RunFolder, TrainingConfig, import_run, load_run, read_tensors
 from grokinterp.tasks import OPERATIONS
 from grokinterp.training import train
-from grokinterp.verdict import find_verdict
+from grokinterp.verdict import Verdict, find_verdict
 from grokinterp.verdict._batch import COLUMNS
 
 ROOT = Path(__file__).parents[1]
@@ -247,7 +247,9 @@ def test_only_what_cannot_run_is_left_out():
 
 
 def test_layouts_and_operations_are_all_described():
-    assert set(re.findall(r"^\| `([\w-]+)` \|", PAGES["howto/import.md"], flags=re.MULTILINE)) == set(LAYOUTS)
+    table = re.search(r"^\| layout \|.*?\n\n", PAGES["howto/import.md"], flags=re.MULTILINE | re.DOTALL)
+    assert table is not None
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table[0], flags=re.MULTILINE)) == set(LAYOUTS)
     assert set(OPERATIONS) <= set(re.findall(r"`([^`\s]+)`", PAGES["howto/train-your-own.md"]))
 
 
@@ -343,8 +345,8 @@ TINY = ["model.d_model=32", "model.d_head=8", "model.d_mlp=64", "training.thread
 
 
 @pytest.fixture(scope="module")
-def written(quick_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Run folders with report and verdict: of every kind of task, with keys and without, and imported."""
+def judged(quick_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Report, Verdict]]:
+    """Reports and verdicts in the folders of their runs: every kind of task, with keys and without, and imported."""
     import torch
 
     place = tmp_path_factory.mktemp("written")
@@ -353,13 +355,18 @@ def written(quick_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[P
     for preset, settings in settings_of:
         config = RunConfig.preset(preset).with_settings([*TINY, *settings])
         runs.append(train(config, place / str(len(runs)), progress=False))
-    torch.save(runs[0].to_state_dict(runs[0].last_step), place / "theirs.pth")
+    torch.save({"model": runs[0].to_state_dict(runs[0].last_step), "train_loss": 1e-3}, place / "theirs.pth")
     runs.append(import_run(place / "theirs.pth", place / "imported", settings=["task.operation=add"]))
-    for run in runs:
-        verdict = find_verdict(run)
-        write_report(analyze(run), run.path / "report", verdict)
-        write_verdict(verdict, run.path / "verdict")
-    return [run.path for run in runs]
+    found = [(analyze(run), find_verdict(run)) for run in runs]
+    for report, verdict in found:
+        write_report(report, report.run.path / "report", verdict)
+        write_verdict(verdict, report.run.path / "verdict")
+    return found
+
+
+@pytest.fixture(scope="module")
+def written(judged: list[tuple[Report, Verdict]]) -> list[Path]:
+    return [report.run.path for report, _ in judged]
 
 
 @pytest.mark.parametrize(
@@ -391,13 +398,12 @@ def test_a_comparison_is_described(written: list[Path], tmp_path: Path):
     assert set(re.findall(r"`(\w+)`", row)) == measured
 
 
-def test_figures_and_their_numbers_are_described(written: list[Path]):
+def test_figures_and_their_numbers_are_described(judged: list[tuple[Report, Verdict]]):
     named = documented("Names of figures")
     assert named == list(dict.fromkeys((*REPORT_NAMES, *VERDICT_NAMES)))
     columns = set()
-    for run in written:
-        verdict = find_verdict(load_run(run))
-        for entries, result in ((page_figures(report := analyze(run)), report), (verdict_figures(verdict), verdict)):
+    for report, verdict in judged:
+        for entries, result in ((page_figures(report), report), (verdict_figures(verdict), verdict)):
             for entry in entries:
                 assert entry.name in named
                 columns |= set(figure_data(entry.draw(result)).columns)
@@ -424,12 +430,12 @@ def template(node: ast.AST) -> str:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """(place, template) of every message of a GrokinterpError or ValueError in the package."""
+    """(place, template) of every message of a GrokinterpError, NotApplicable or ValueError in the package."""
     package = Path(grokinterp.__file__).parent
     for file in sorted(package.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                if node.func.id in ("GrokinterpError", "ValueError"):
+                if node.func.id in ("GrokinterpError", "NotApplicable", "ValueError"):
                     yield f"{file.relative_to(package)}:{node.lineno}", template(node.args[0])
             # What config.py makes of pydantic's errors.
             elif file.name == "config.py" and isinstance(node, ast.Return) and isinstance(node.value, ast.JoinedStr):

@@ -11,6 +11,7 @@ import grokinterp
 
 PACKAGE = Path(grokinterp.__file__).parent
 FLOORS = {
+    "guard": -2,
     "errors": -1,
     "wording": -1,
     "config": 0,

@@ -46,4 +46,4 @@ def test_an_untrained_network_of_each_preset_has_no_key_irreps(preset, tmp_path)
     logits = report.to_dict()["group"]["logits_explained"]
     assert logits["key_irreps"] == 0.0
     assert logits["all_irreps"] == pytest.approx(logits["all_irreps_by_chance"], rel=0, abs=1e-6)
-    assert " explains more of its logits than chance does: all " in " ".join(report.finding)
+    assert " explains more of its logits than chance does: the " in " ".join(report.finding)

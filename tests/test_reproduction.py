@@ -1,6 +1,5 @@
 """The shipped run against the curves of the paper, and imported networks against the numbers known of them."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from docs_script import docs_script
 
 from grokinterp.analysis import ProgressMeasures, sums_of_squared_weights
 from grokinterp.runs import import_run
@@ -62,11 +62,7 @@ def test_it_generalises_by_step_12000(mainline):
 @pytest.fixture(scope="module")
 def imported() -> ModuleType:
     """docs/reproduction_imported.py, which is a script."""
-    spec = importlib.util.spec_from_file_location("reproduction_imported", DOCS / "reproduction_imported.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return docs_script("reproduction_imported")
 
 
 @pytest.mark.long

@@ -1,6 +1,9 @@
 """Floor 9: the commands. They parse, call and print; heavy rooms are imported inside them."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -24,9 +27,22 @@ for command in (train, watch, analyze, open_, verdict, compare, figures, import_
 
 
 def main() -> None:
-    """Run the command line: exit status 0 done, 2 wrong input (one clear line), 1 a fault, 130 interrupted."""
+    """Run the command line: exit status 0 done, 2 wrong input (one clear line), 1 a fault, 130 interrupted.
+
+    SIGTERM, which `kill` and batch systems send, interrupts as Ctrl-C does.
+    """
+    with _sigterm_as_ctrl_c():
+        try:
+            app()
+        except GrokinterpError as error:
+            sys.stderr.write(f"grokinterp: {error}\n")
+            sys.exit(2)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
-    except GrokinterpError as error:
-        sys.stderr.write(f"grokinterp: {error}\n")
-        sys.exit(2)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ._terminal import console
+from ._terminal import console, telling
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +28,7 @@ def compare(
     from grokinterp.verdict import compare as compare_runs
 
     with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
-        comparison = compare_runs(run_dirs, verdict=verdict, on_part=bar.set_description_str)
+        comparison = compare_runs(run_dirs, verdict=verdict, on_part=telling(bar))
     paths = write_comparison(comparison, out)
     terminal = console()
     for sentence in comparison_sentences(comparison):

@@ -8,7 +8,7 @@ import typer
 
 from grokinterp.errors import GrokinterpError
 
-from ._terminal import RunDir, console, folder_for
+from ._terminal import RunDir, console, folder_for, telling
 
 if TYPE_CHECKING:
     from grokinterp.analysis import Report
@@ -37,6 +37,8 @@ def analyze(
         terminal.print(f"{found.label}: {found.headline}")
     for sentence in report.finding:
         terminal.print(sentence)
+    for sentence in found.why_shares_differ if found else ():
+        terminal.print(sentence)
     terminal.print()
     for path in (paths.html, paths.json, paths.csv, paths.steps):
         if path:
@@ -51,8 +53,12 @@ def write_report_of(
 
     from grokinterp.analysis import analyze as analyze_run
     from grokinterp.report import write_report
+    from grokinterp.runs import require_memory
     from grokinterp.verdict import find_verdict
 
+    if verdict:
+        # Of both, before the minutes that the first takes.
+        require_memory("quick verdict", run.task, run.config.model)
     with tqdm(total=len(run.steps), desc="checkpoints", disable=not sys.stderr.isatty()) as bar:
         report = analyze_run(run, on_step=lambda _: bar.update())
     found = find_verdict(run, step=report.snapshot.step, full=False) if verdict else None
@@ -66,6 +72,9 @@ def verdict(
     out: Annotated[Path | None, typer.Option(help="Where to write the verdict; RUN_DIR/verdict otherwise.")] = None,
     step: Annotated[int | None, typer.Option(help="Which checkpoint; the last one otherwise.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Only what the rules look at.")] = False,
+    every_step: Annotated[
+        bool, typer.Option("--every-step", help="Follow its circles over all checkpoints, not 12 at most.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Judge all runs below RUN_DIR into this table; resumable.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes for --csv; one per core otherwise.")] = None,
 ) -> None:
@@ -84,15 +93,26 @@ def verdict(
     folder = folder_for("verdict", run_dir, out)
     run = load_run(run_dir)
     with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
-        found = find_verdict(run, step=step, full=not quick, on_part=bar.set_description_str)
+        found = find_verdict(run, step=step, full=not quick, every_step=every_step, on_part=telling(bar))
     paths = write_verdict(found, folder)
     terminal = console()
     terminal.print(f"{found.label}: {found.headline}")
     for reasons, sign in ((found.judgement.reasons_for, "+"), (found.judgement.reasons_against, "−")):
         for reason in reasons:
             terminal.print(f"{sign} {reason}")
+    if found.judgement.published_says:
+        terminal.print(f"By the published criterion: {found.judgement.published_says}.")
+    for doubt in found.key_doubts:
+        terminal.print(doubt)
+    if found.sampled_pairs:
+        terminal.print(
+            f"Where something in it is changed, it is judged on {found.sampled_pairs:,} of its "
+            f"{found.snapshot.task.n_pairs:,} pairs, drawn at random."
+        )
     if found.certificate:
         terminal.print(found.certificate.says)
+    elif reason := found.not_applicable.get("certificate"):
+        terminal.print(f"Nothing is proved of its answers: {reason}.")
     terminal.print()
     for path in (paths.html, paths.json):
         terminal.print(str(path))
@@ -106,7 +126,11 @@ def _verdicts(folder: str, csv: Path, jobs: int | None, *, full: bool) -> None:
     def show(row: dict[str, object]) -> None:
         terminal.print(f"{row['run']}: {row['error'] or row['label']}")
 
-    rows = verdicts(folder, csv, jobs=jobs, full=full, on_row=show)
+    try:
+        rows = verdicts(folder, csv, jobs=jobs, full=full, on_row=show)
+    except KeyboardInterrupt:
+        terminal.print(f"stopped; what is judged is in {csv}, and the same command goes on from there")
+        raise typer.Exit(130) from None
     bad = sum(bool(row["error"]) for row in rows)
     terminal.print(f"{len(rows)} runs, {bad} of them without a verdict; the table is {csv}")
 
@@ -146,7 +170,7 @@ def figures(
     run = load_run(run_dir)
     browser_needed()
     with tqdm(bar_format="{desc}", disable=not sys.stderr.isatty(), leave=False) as bar:
-        tell = bar.set_description_str
+        tell = telling(bar)
         results = []
         if not names or set(names) & set(REPORT_NAMES):
             results.append(analyze_run(run, on_step=lambda step: tell(f"step {step:,}")))

@@ -3,13 +3,17 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.wording import counted, percent, step_named
 
 from ._terminal import RunDir, console
+
+if TYPE_CHECKING:
+    from grokinterp.runs import Run
 
 
 def train(
@@ -69,13 +73,20 @@ def import_(
     ] = None,
 ) -> None:
     """Make a run folder of checkpoints from Nanda, TransformerLens, Chughtai et al. or The Clock and the Pizza."""
-    from grokinterp.runs import import_run
+    from grokinterp.runs import import_run, measured_words, stated_words, warnings_of
 
     run = import_run(source, out, layout=layout, settings=settings or [])
     terminal = console()
-    terminal.print(f"{source} has the layout {run.provenance['layout']}: {run.task.name}, {len(run.steps)} checkpoints")
+    terminal.print(f"{source} has the layout {run.provenance['layout']}: {run.task.name}, {_checkpoints(run)}")
+    terminal.print(f"network: {_network(run)}")
+    terminal.print(f"split: {_split(run)}, {_pairs(run)}")
+    for name, words in (("measured", measured_words), ("the file states", stated_words)):
+        if text := words(run.provenance):
+            terminal.print(f"{name}: {text}")
     for note in run.provenance["notes"]:
         terminal.print(note)
+    for warning in warnings_of(run.provenance):
+        terminal.print(f"warning: {warning}")
     terminal.print(f"next: grokinterp analyze {shlex.quote(str(run.path))}")
 
 
@@ -83,22 +94,29 @@ def info(run_dir: RunDir) -> None:
     """What a run folder holds: task, model, training, checkpoints, last losses."""
     from rich.table import Table
 
-    from grokinterp.runs import load_run
+    from grokinterp.runs import StatedTraining, about_import, load_run, settings_words
 
     run = load_run(run_dir)
     table = Table(show_header=False, box=None)
-    config, steps, metrics = run.config, run.steps, run.metrics
+    config, metrics = run.config, run.metrics
+    imported = about_import(run.provenance)
     rows = {
         "run": str(run.path),
-        "preset": config.preset_name or "none",
-        "task": f"{run.task.name}, {len(run.task.split.train)} train and {len(run.task.split.test)} test pairs",
-        "split": f"{config.task.split_scheme}, seed {config.task.split_seed}, hash {run.task.split.hash}",
-        "imported from": ", ".join(str(run.provenance[name]) for name in ("source", "layout") if run.provenance),
-        "model": ", ".join(f"{key} {value}" for key, value in config.model.model_dump().items()),
-        "training": ", ".join(f"{key} {value}" for key, value in config.training.model_dump().items()),
+        "preset": "" if run.provenance else config.preset_name or "none",
+        "task": f"{run.task.name}, {_pairs(run)}",
+        "split": _split(run),
+        "model": ", ".join(f"{key} {value}" for key, value in settings_words(config.model).items()),
+        "training": ", ".join(f"{key} {value}" for key, value in settings_words(config.training).items()),
         "trained with": ", ".join(f"{name} {version}" for name, version in run.environment.versions.items()),
-        "checkpoints": f"{len(steps)}, steps {steps[0]} to {steps[-1]}" if steps else "none yet",
+        "checkpoints": _checkpoints(run),
+        "imported from": ", ".join(text for name, text in imported if name in ("source", "layout")),
+        **{name: text for name, text in imported if name not in ("source", "layout")},
     }
+    if run.provenance and not isinstance(config.training, StatedTraining):
+        rows["defaults"] = (
+            "an earlier version imported it, and put defaults where the files say nothing of the training, the seeds "
+            "and the split; import it again to see which are known"
+        )
     if len(metrics):
         evaluated = metrics.dropna(subset=[name for name in metrics if name == "test_loss"]).iloc[-1:]
         for step, losses in evaluated.set_index("step").iterrows():
@@ -107,3 +125,44 @@ def info(run_dir: RunDir) -> None:
         if value:
             table.add_row(name, value)
     console().print(table)
+
+
+def _pairs(run: "Run") -> str:
+    if not run.task.split_is_known:
+        return f"{run.task.n_pairs} pairs"
+    return f"{len(run.task.split.train)} train and {len(run.task.split.test)} test pairs"
+
+
+def _split(run: "Run") -> str:
+    """How the train pairs were chosen; what is unknown of it is said to be."""
+    config = run.task.config
+    if not run.task.split_is_known:
+        fraction = (
+            "" if config.train_fraction is None else f", {percent(config.train_fraction)} of the pairs in training"
+        )
+        return f"unknown{fraction}"
+    drawn = "" if config.split_seed is None else f", seed {config.split_seed}"
+    return f"{config.split_scheme}{drawn}, hash {run.task.split.hash}"
+
+
+def _checkpoints(run: "Run") -> str:
+    steps = run.steps
+    if not steps:
+        return "no checkpoint yet"
+    if len(steps) == 1:
+        return f"1 checkpoint, {step_named(run.known_step(steps[0]))}"
+    return f"{len(steps)} checkpoints, steps {steps[0]} to {steps[-1]}"
+
+
+def _network(run: "Run") -> str:
+    """The network in a line: the settings that tell networks of one kind apart."""
+    model = run.config.model
+    layers = counted(model.n_layers, "layer")
+    if model.architecture == "mlp":
+        return f"{model.architecture} of {layers}, d_model {model.d_model}, d_mlp {model.d_mlp}, {model.act_fn}"
+    shape = f"{counted(model.n_heads, 'head')} of {model.d_head}, d_model {model.d_model}, d_mlp {model.d_mlp}"
+    reads = f"reads {' '.join(run.task.positions)}"
+    return (
+        f"{model.architecture} of {layers}, {shape}, {model.act_fn}, normalization {model.normalization}, "
+        f"{model.attention} attention, {reads}"
+    )
