@@ -86,7 +86,9 @@ class Docstrings(griffe.Extension):
         for module in _modules(pkg):
             for found in module.classes.values():
                 if not found.is_alias and any("dataclass" in str(part.value) for part in found.decorators):
-                    for name, member in list(found.attributes.items()):
+                    # Of its own: those that it inherits belong to the class that they are from.
+                    own = [(name, member) for name, member in found.attributes.items() if name in found.members]
+                    for name, member in own:
                         if "property" not in member.labels and not member.docstring:
                             found.del_member(name)
 

@@ -1,0 +1,127 @@
+"""What is measured on each network of docs/population.py, and how networks are counted."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from grokinterp.errors import GrokinterpError
+from grokinterp.runs import Run, Snapshot, write_whole
+from grokinterp.verdict import THRESHOLDS, Measured, find_verdict, measure_network, principal_circles
+
+Row = dict[str, Any]
+Scores = dict[str, Any]
+# Zhong et al. 2023 call an embedding circular from here on.
+CIRCULAR = 0.995
+# What a row keeps of an account, and the bound that it must reach.
+BARS = {"explained": "explained", "loss_recovered": "loss_recovered", "accuracy": "answers_alone"}
+# Gradients of so many triples: gradient symmetricity is not counted here.
+TRIPLES = 200
+
+
+def judged(run: Run) -> Row:
+    """One network and its nulls by every account of the quick verdict, and its circularity."""
+    verdict = find_verdict(run, full=False, triples=TRIPLES)
+    snapshot, measured = verdict.snapshot, verdict.measured
+    nulls = {name: _accounts(null) for name, null in verdict.nulls.items()}
+    if snapshot.task.config.noise:
+        # With all frequencies for keys: no account has more room.
+        every = tuple(range(1, snapshot.task.n_answers // 2 + 1))
+        nulls = {"random_labels": _accounts(measure_network(snapshot, every, triples=TRIPLES))}
+    return {
+        "n": snapshot.task.n_answers,
+        "attention_rate": run.config.model.attention_rate,
+        "step": snapshot.step,
+        "train_accuracy": measured.train_accuracy,
+        "test_accuracy": measured.test_accuracy,
+        "loss": measured.loss,
+        "circularity": _circularity(snapshot),
+        "label": verdict.label,
+        "keys": list(measured.keys),
+        "accounts": _accounts(measured),
+        "nulls": nulls,
+    }
+
+
+def _accounts(measured: Measured) -> dict[str, Scores]:
+    return {
+        name: {bar: _plain(getattr(account, bar)) for bar in BARS} | {"is_explanation": account.is_explanation}
+        for name, account in measured.accounts.items()
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _circularity(snapshot: Snapshot) -> float | None:
+    try:
+        return _plain(principal_circles(snapshot).circularity)
+    except GrokinterpError:  # Fewer than four components.
+        return None
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """A line of JSON per network."""
+    write_whole(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def read_rows(path: Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+# Counting
+
+
+def generalises(row: Row) -> bool:
+    return row["learns"] and row["test_accuracy"] >= THRESHOLDS["generalises"].bound
+
+
+def is_circular(row: Row) -> bool:
+    return row["circularity"] is not None and row["circularity"] >= CIRCULAR
+
+
+def reaches(scores: Scores, bars: Iterable[str] = tuple(BARS)) -> bool:
+    """Whether an account reaches the bars that are named, by default all three."""
+    return all((value := scores[bar]) is not None and THRESHOLDS[BARS[bar]].holds(value) for bar in bars)
+
+
+def explained_by(accounts: Mapping[str, Scores]) -> list[str]:
+    """The accounts that reach all three bars and would not give any network's answers (`Account.is_explanation`)."""
+    return [name for name, scores in accounts.items() if scores["is_explanation"] and reaches(scores)]
+
+
+class Share(NamedTuple):
+    """k of n with Wilson's 95 % interval.
+
+    >>> str(Share(8, 10))
+    '8 of 10 (80 %, 49 to 94)'
+    """
+
+    k: int
+    n: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """(p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n), z = 1.96 (Wilson 1927)."""
+        if not self.n:
+            return (0.0, 1.0)
+        z, p, n = 1.959964, self.k / self.n, self.n
+        middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        return (max(0.0, (middle - half) / (1 + z**2 / n)), min(1.0, (middle + half) / (1 + z**2 / n)))
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "–"
+        low, high = self.interval
+        return f"{self.k} of {self.n} ({self.k / self.n:.0%}, {100 * low:.0f} to {100 * high:.0f})".replace("%", " %")
+
+
+def share_of(rows: Sequence[Row], holds: Callable[[Row], bool]) -> Share:
+    return Share(sum(holds(row) for row in rows), len(rows))
+
+
+def account_names(rows: Iterable[Row]) -> list[str]:
+    """Every account that some network was judged by, in the order in which they were first met."""
+    return list(dict.fromkeys(name for row in rows for name in row["accounts"]))
