@@ -42,8 +42,8 @@ run = grokinterp.train(config, "runs/quick", resume=True, progress=False)
 run.task.name, run.task.n_pairs, len(run.task.split.train), len(run.task.split.test)
 
 # %% [markdown]
-# `run.metrics` is a table with a row per step. Read it from top to bottom: first the train accuracy rises, while the
-# test accuracy stays near nothing, then the test accuracy follows. That delay is *grokking*.
+# `run.metrics` is a table with a row per step. Read it from top to bottom: first the train accuracy rises to 1,
+# while most unseen pairs are still answered wrong, then the test accuracy follows. That delay is *grokking*.
 
 # %%
 shown = [0, 20, 50, 100, 200, 300, 400, 500, 600, 700]
