@@ -91,10 +91,11 @@ FORMULAS: dict[str, Formula] = {
     "clock_share": Formula(
         "clock share",
         "Σ_k share_k · (o_k / e_k) / Σ_k share_k",
-        "f_k(d) = o_k + (e_k − o_k)|cos((w_k d − ψ_k) / 2)| by least squares, ψ_k the phase of b's circle, circle k "
-        "alone in the embedding: e_k and o_k are its amplitudes at equal and at opposite inputs. 1 for a clock, 0 for "
-        "a pizza by the published criterion; here o_k / e_k is kept between both, over the circles for which e_k is "
-        "above 0. share_k is the circle's part of the clock-and-pizza fit.",
+        "f_k(d) = o_k + (e_k − o_k)|c| + h_k(|c| − c²) with c = cos((w_k d − ψ_k) / 2) by least squares, ψ_k the phase "
+        "of b's circle, circle k alone in the embedding: e_k and o_k are its amplitudes at equal and at opposite "
+        "inputs. 1 for a clock, 0 for a pizza by the published criterion; here o_k / e_k is kept between both, over "
+        "the circles of five points or more for which e_k is above 0. share_k is the circle's part of the "
+        "clock-and-pizza fit.",
     ),
     "gradient_symmetricity": Formula(
         "gradient symmetricity",

@@ -7,6 +7,7 @@ network other circles fill the pizza's holes, so that its logits alone cannot te
 pizza (model A of Zhong et al. 2023) are 99.5 % of a clock's form.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from grokinterp.runs import Snapshot
 from ._phase_fit import PhaseFit, fit_phase
 from ._replaced import with_embeddings_in
 from .accounts import amplitude_by_distance
+
+# A circle of fewer points is described by anything.
+FEWEST_POINTS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,16 @@ class CircleAlone:
     amplitude_in_network: Float[np.ndarray, " n"]
     share: float
     fitted: PhaseFit
+
+    @property
+    def points(self) -> int:
+        """n / gcd(n, k), how many places the circle has."""
+        return len(self.amplitude) // math.gcd(len(self.amplitude), self.freq)
+
+    @property
+    def has_shape(self) -> bool:
+        """Whether it has points enough for its amplitude over the distance to say something."""
+        return self.points >= FEWEST_POINTS
 
     @property
     def at_equal(self) -> float:

@@ -61,9 +61,10 @@ class Measured:
     def clock_share(self) -> float:
         """Σ_k share_k · clockness_k / Σ_k share_k, each clockness between 0 and 1: 1 clock … 0 pizza.
 
-        Over the circles that have an amplitude at equal inputs.
+        Over the circles that have an amplitude at equal inputs, and points enough to tell one from the other.
         """
-        return self._weighted([float(np.clip(circle.clockness, 0, 1)) for circle in self.circles])
+        found = [circle.clockness if circle.has_shape else float("nan") for circle in self.circles]
+        return self._weighted([float(np.clip(clockness, 0, 1)) for clockness in found])
 
     @property
     def works_alone(self) -> float:

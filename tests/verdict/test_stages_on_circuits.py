@@ -8,12 +8,11 @@ from grokinterp.verdict import find_stages, find_verdict
 
 # Seeds per n: all of them where networks are small.
 SEEDS = {6: 20, 12: 20, 15: 20, 29: 3, 30: 3, 31: 3, 35: 3, 59: 1, 60: 1, 62: 1}
-# A·|cos(w d/2)| − B·cos(w d) is not of the form that the stages fit.
-MISFITTED = "filled by a harmonic"
 LABELS = {
     "pizza": {"pizza"},
     "clock": {"torus"},
     "filled by attention": {"filled pizza"},
+    "filled by a harmonic": {"filled pizza"},
     "overfilled by attention": {"overfilled pizza"},
     "product": {"product"},
     "table": {"table"},
@@ -43,6 +42,15 @@ def test_the_label_is_the_mechanism(kind):
     assert verdict.keys.chosen == found.truth.keys
 
 
+def test_a_circle_of_two_points_does_not_decide_the_label():
+    verdict = find_verdict(circuit("pizza with parity", 30, 0).snapshot, full=False)
+    assert verdict.label == "pizza"
+    assert "few points" in verdict.measured.stages.shares
+    assert any(
+        reason.startswith("circle 15 ") and "few points" in reason for reason in verdict.judgement.reasons_against
+    )
+
+
 @pytest.mark.parametrize("kind", NOTHING)
 def test_of_what_holds_nothing_no_stage_is_reached(kind):
     found = nothing(kind, 15, 0)
@@ -63,19 +71,10 @@ def test_stages_are_right_about_99_circuits_of_100():
     said = [fault for circuits in found.values() for faulty in circuits for fault in faulty]
     right = {kind: sum(not faulty for faulty in circuits) for kind, circuits in found.items()}
     assert sum(right.values()) >= 0.99 * sum(map(len, found.values())), said
-    for kind in KINDS.keys() - {MISFITTED}:
+    for kind in KINDS:
         assert right[kind] >= 0.95 * len(found[kind]), said
     # Whatever else is wrong: no table is said to be circles that add, and none of those a table.
     assert not [fault for fault in said if " for table" in fault or " for cosets" in fault or ": table for" in fault]
-
-
-@pytest.mark.long
-@pytest.mark.xfail(
-    strict=True, reason="o + (e − o)|cos| does not fit what a second harmonic fills: o/e comes out too high"
-)
-def test_stages_are_right_about_what_a_harmonic_fills():
-    found = on_all(MISFITTED)
-    assert sum(not faulty for faulty in found) >= 0.95 * len(found)
 
 
 @pytest.mark.long

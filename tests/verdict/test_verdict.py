@@ -64,7 +64,7 @@ def test_the_sixth_circle_of_the_mainline(of_mainline):
     assert without[31].fills == {41: 2}
     assert without[42].fills == {14: 3}
     after, before = without[31].opposite[41]
-    assert (abs(after) < 1, before > 5) == (True, True)
+    assert (abs(after) < 0.2, before > 5) == (True, True)
 
 
 def test_published_values_of_the_mainline(of_mainline):

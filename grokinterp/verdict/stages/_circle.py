@@ -18,8 +18,6 @@ from grokinterp.verdict.accounts import amplitude_by_distance
 from ._held import Patterns, logits_held
 from ._neurons import NeuronParts
 
-# A circle of fewer points is described by anything.
-FEWEST_POINTS = 5
 Mechanism = Literal[
     "pizza", "filled pizza", "overfilled pizza", "torus", "product", "table", "few points", "not alone", "undecided"
 ]
@@ -30,7 +28,6 @@ class CircleStage:
     """One key frequency.
 
     - `alone`: the circle alone in the embedding, see `CircleAlone`.
-    - `points`: n / gcd(n, k), how many places the circle has.
     - `held_amplitude`, `held`: its amplitude f_k(d) with attention held at its mean over all pairs, and the fit to it;
       None in a network without attention.
     - `kept`: mean amplitude with attention held over that without; NaN without attention.
@@ -38,11 +35,15 @@ class CircleStage:
     """
 
     alone: CircleAlone
-    points: int
     held_amplitude: Float[np.ndarray, " n"] | None
     held: PhaseFit | None
     kept: float
     neurons: NeuronParts
+
+    @property
+    def points(self) -> int:
+        """How many places the circle has, see `CircleAlone`."""
+        return self.alone.points
 
     @property
     def freq(self) -> int:
@@ -91,14 +92,14 @@ class CircleStage:
 
         The bounds are those of `THRESHOLDS`.
         """
-        if self.points < FEWEST_POINTS:
+        if not self.alone.has_shape:
             return "few points"
         return "table" if THRESHOLDS["table"].holds(self.neurons.local) else self.without_tables
 
     @property
     def without_tables(self) -> Mechanism:
         """By what the rest of the circle is formed, where table neurons give a part."""
-        if self.points < FEWEST_POINTS:
+        if not self.alone.has_shape:
             return "few points"
         if not THRESHOLDS["works_alone"].holds(self.alone.works_alone):
             return "not alone"
@@ -122,8 +123,6 @@ class CircleStage:
 def circle_stage(snapshot: Snapshot, alone: CircleAlone, neurons: NeuronParts, patterns: Patterns) -> CircleStage:
     """Stage two for one circle."""
     places, freq = Places.of(snapshot.task), alone.freq
-    n = places.structure.n
-    points = n // math.gcd(n, freq)
     amplitude, held, kept = None, None, math.nan
     if patterns:
         isolated = with_embeddings_in(snapshot, (0, freq))
@@ -131,4 +130,4 @@ def circle_stage(snapshot: Snapshot, alone: CircleAlone, neurons: NeuronParts, p
         held = fit_phase(amplitude, freq, near=neurons.common_phase)
         mean = float(alone.amplitude.mean())
         kept = float(amplitude.mean()) / mean if mean > 0 else math.nan
-    return CircleStage(alone, points, amplitude, held, kept, neurons)
+    return CircleStage(alone, amplitude, held, kept, neurons)

@@ -7,6 +7,8 @@ accompanying; Yip et al. 2024 secondary). It shows where it is taken out of the 
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from grokinterp.analysis import Places, embedding_spectrum, loss
 from grokinterp.runs import Snapshot
 from grokinterp.verdict._phase_fit import fit_phase
@@ -28,7 +30,7 @@ class WithoutCircle:
 
     - `is_key`: whether its cosine is in the logits.
     - `loss`, `ratio`: on all pairs, and over the whole network's.
-    - `opposite`: key frequency → amplitude at opposite inputs (without, with).
+    - `opposite`: key frequency → amplitude at opposite inputs (without, with), see `PhaseFit.corrected`.
     - `fills`: the keys whose hole is open without it; `multiple` of each: m = ±multiple · k.
     """
 
@@ -71,8 +73,9 @@ def without_circles(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[WithoutC
 
 
 def _equal_and_opposite(snapshot: Snapshot, places: Places, freq: int, phase: float) -> tuple[float, float]:
-    fitted = fit_phase(amplitude_by_distance(snapshot.logits, places, freq), freq, near=phase)
-    return fitted.at_equal, fitted.at_opposite
+    amplitude = amplitude_by_distance(snapshot.logits, places, freq)
+    fitted = fit_phase(amplitude, freq, near=phase)
+    return fitted.corrected(amplitude, freq, 0.0), fitted.corrected(amplitude, freq, np.pi)
 
 
 def _multiple(freq: int, key: int, n: int) -> int:

@@ -42,9 +42,14 @@ class OfCircles:
     def leading(self) -> str:
         """The mechanism by which most circles form the sum, `circles` where that is undecided, else `mixed`.
 
-        Ways to add count together and are named by `fill`.
+        Ways to add count together and are named by `fill`. Circles of few points are left out, since any form describes
+        them, unless they are most of all.
         """
-        most, shares = THRESHOLDS["most"].holds, self.shares
+        most = THRESHOLDS["most"].holds
+        shapeless = self.shares.get("few points", 0.0)
+        if most(shapeless):
+            return "circles"
+        shares = {kind: share / (1 - shapeless) for kind, share in self.shares.items() if kind != "few points"}
         adding = sum(shares.get(kind, 0.0) for kind in ADDING)
         if most(adding):
             if shares.get("torus", 0.0) > adding / 2:
@@ -55,18 +60,22 @@ class OfCircles:
         for kind in ("product", "table"):
             if most(shares.get(kind, 0.0)):
                 return kind
-        open_ones = sum(shares.get(kind, 0.0) for kind in ("few points", "not alone", "undecided"))
+        open_ones = sum(shares.get(kind, 0.0) for kind in ("not alone", "undecided"))
         return "circles" if most(open_ones) else "mixed"
 
     @property
     def fill(self) -> float:
-        """Σ share_k · o_k/e_k / Σ share_k over the circles that a good fit describes, not clipped."""
-        return self._weighted((one, one.fill) for one in self.circles if THRESHOLDS["fit"].holds(one.fitted.fit))
+        """Σ share_k · o_k/e_k / Σ share_k over the circles that a good fit describes, not clipped.
+
+        Of few points any fit is good, so that circles of such are left out.
+        """
+        fitted = [one for one in self.circles if one.alone.has_shape and THRESHOLDS["fit"].holds(one.fitted.fit)]
+        return self._weighted((one, one.fill) for one in fitted)
 
     @property
     def clock_share(self) -> float:
-        """Σ share_k · o_k/e_k / Σ share_k, each between 0 and 1: the published criterion."""
-        return self._weighted((one, float(np.clip(one.fill, 0, 1))) for one in self.circles)
+        """Σ share_k · o_k/e_k / Σ share_k, each between 0 and 1: the published criterion, of circles with a shape."""
+        return self._weighted((one, float(np.clip(one.fill, 0, 1))) for one in self.circles if one.alone.has_shape)
 
     @property
     def kept(self) -> float:
