@@ -240,6 +240,7 @@ def test_only_what_cannot_run_is_left_out():
         "<!-- not run: it installs -->\n",
         "<!-- not run: it needs a file of TransformerLens 4 -->\n",
         "<!-- not run: it is a fragment -->\n",
+        "<!-- not run: it trains for most of an hour -->\n",
     }
 
 

@@ -32,6 +32,8 @@ from grokinterp.fourier import FiniteGroup
 from grokinterp.report import browser_needed
 from grokinterp.runs import LAYOUTS, PRESETS, RunConfig
 from grokinterp.tasks import OPERATIONS, Task
+from grokinterp.verdict._mechanism import RELATED
+from grokinterp.verdict._verdict import HOW
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -235,7 +237,7 @@ def test_make_demo_reads_and_writes_what_is_said():
 
 # Code between the lines.
 
-LABELS = ("clock", "pizza", "mixed", "irrep (…)", "coset (…)", "memorised", "not generalised", "unexplained")
+LABELS = (*HOW, "irrep (…)", "coset (…)", "memorised", "not generalised", "unexplained")
 WRITTEN = {
     "build/demo/report.html": "report.html",
     "report.json": "report.json",
@@ -281,7 +283,19 @@ def test_all_code_is_of_a_kind_that_is_checked():
     assert {language for language, _ in FENCES} <= {"sh", "python", "text"}, "a block of a language that no test runs"
     assert not re.search(r"(?m)^(?: {4}|\t|~~~)|<code|<pre|``", PROSE), "code that is not found here"
     assert all(line.split()[0] in PROGRAMS for line in ALL_LINES), ALL_LINES
-    named = {*INLINE, *OPTIONS, *SETTINGS, *CALLS, *PRESETS, *OPERATIONS, *LAYOUTS, *LABELS, *WRITTEN, *OTHERS}
+    named = {
+        *INLINE,
+        *OPTIONS,
+        *SETTINGS,
+        *CALLS,
+        *PRESETS,
+        *OPERATIONS,
+        *LAYOUTS,
+        *LABELS,
+        *RELATED,
+        *WRITTEN,
+        *OTHERS,
+    }
     named |= {f"grokinterp.{room}" for room in grokinterp._ROOMS}
     assert [span for span in SPANS if not (span in named or is_group(span) or (ROOT / span).exists())] == []
 
@@ -323,10 +337,8 @@ def test_the_calls_run(tiny_run, tmp_path: Path, monkeypatch):
 
 def test_the_labels_are_those_of_a_verdict():
     source = (ROOT / "grokinterp" / "verdict" / "_judge.py").read_text()
-    of_stages = {words.label for words in STAGES.values()}
-    assert all(
-        label in of_stages or f'"{label}"' in source or f'"{label.partition("…")[0]}' in source for label in LABELS
-    )
+    known = {*HOW, *(words.label for words in STAGES.values())}
+    assert all(label in known or f'"{label}"' in source or f'"{label.partition("…")[0]}' in source for label in LABELS)
     assert set(LABELS) <= set(SPANS)
 
 

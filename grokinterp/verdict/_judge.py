@@ -144,11 +144,11 @@ def _irreps(measured: Measured, structure: Structure) -> Judgement:
 
 
 def _cyclic(measured: Measured, structure: Structure) -> Judgement:
-    account, stages = predicting_account(measured.accounts), measured.stages
-    looks_up = stages is not None and THRESHOLDS["most"].holds(stages.shares.get("table", 0.0))
-    if stages is None or (account is None and not looks_up):
+    account = predicting_account(measured.accounts)
+    found = find_mechanism(measured, structure) if measured.stages else None
+    # A table says of its logits that they single out the answer, and needs no account that says more.
+    if found is None or (account is None and found.name != "table"):
         return _unexplained(measured, structure, max(explaining(measured.accounts), key=lambda one: one.explained))
-    found = find_mechanism(measured, structure)
     named, lookup = measured.accounts.get(found.account), measured.accounts["lookup"]
     if found.name == "circles" and THRESHOLDS["lookup"].holds(lookup.explained):
         return _unexplained(measured, structure, lookup)

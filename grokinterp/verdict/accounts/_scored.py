@@ -14,6 +14,8 @@ Logits = Float[np.ndarray, "pair n"]
 Table = Float[np.ndarray, "n n"]
 # Shares of variance are sums of up to n³ squares in float64.
 ROUNDING = 1e-12
+# A network that knows less than this part of what guessing lacks has nothing that an account could recover.
+LEAST_KNOWN = 0.1
 
 
 def recovered(loss: float, own_loss: float, n: int) -> float:
@@ -35,7 +37,8 @@ def whole(share: float) -> float:
 class Scores:
     """An account in the network's place: share of the logits' variance, `loss`, `accuracy`, `loss_recovered`.
 
-    `tempered`: the loss recovered with the logits of both scaled by `InGroup.scale`.
+    `tempered`: the loss recovered with the logits of both scaled by `InGroup.scale`; NaN where the network's own loss
+    is near guessing even then.
     """
 
     explained: float
@@ -121,8 +124,10 @@ class InGroup:
     def _tempered(
         self, logits: Float[np.ndarray, "row n"], answers: Int[np.ndarray, " row"], weights: Float[np.ndarray, " row"]
     ) -> float:
-        losses = losses_by_row(self.scale * logits, answers)
-        return recovered(float(losses @ weights / weights.sum()), self._loss_at(self.scale), self.n)
+        losses, own = losses_by_row(self.scale * logits, answers), self._loss_at(self.scale)
+        if own > (1 - LEAST_KNOWN) * math.log(self.n):
+            return float("nan")
+        return recovered(float(losses @ weights / weights.sum()), own, self.n)
 
     def of_table(self, table: Table) -> Scores:
         """Scores of logits that are a function of the answer alone: row s of `table` for all pairs with answer s."""

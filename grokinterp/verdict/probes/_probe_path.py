@@ -20,6 +20,8 @@ from grokinterp.errors import GrokinterpError
 JITTER = 1e-9
 # Where the lasso's path ends: a correlation with the residual that is rounding.
 LEAST_CORRELATION = 1e-9
+# Of the largest coefficient: what leaves the path at its very end keeps rounding, by the machine or none at all.
+LEAST_COEFFICIENT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +201,8 @@ def _lasso_path(
         penalties, _, coefficients = lars_path_gram(
             moments, gram, n_samples=count, method="lasso", max_iter=2 * max_features, alpha_min=least
         )
-    return penalties, coefficients != 0
+    sizes = np.abs(coefficients)
+    return penalties, sizes > LEAST_COEFFICIENT * sizes.max(axis=0, initial=0.0)
 
 
 def _r2(
