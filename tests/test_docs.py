@@ -285,6 +285,7 @@ NOT_MEASURES = {
     "one_excluded",
     "compare",
     "compare_runs",
+    "remembered",
 }
 
 

@@ -76,6 +76,7 @@ from ._neurons import neuron_spectrum as neuron_spectrum
 from ._phases import Phases as Phases
 from ._phases import find_phases as find_phases
 from ._progress import ProgressMeasures as ProgressMeasures
+from ._remembered import remembered as remembered
 from ._spectra import SingularValues as SingularValues
 from ._spectra import Spectrum as Spectrum
 from ._spectra import embedding_circle as embedding_circle

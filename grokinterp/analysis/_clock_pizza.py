@@ -110,17 +110,17 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
         )
     total, count = 0.0, 0
     with _in_float64(snapshot.model):
-        for cosines in _cosines(snapshot, None if n is None else _sample(n_triples, n, seed)):
+        for cosines in _cosines(snapshot, None if n is None else _shuffled(n_triples, seed)[:n]):
             total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
 
 
-@lru_cache(maxsize=4)  # A second of Python at p = 113, and a network is measured beside its controls.
-def _sample(n_triples: int, n: int, seed: int) -> Int[torch.Tensor, " triple"]:
+@lru_cache(maxsize=2)  # A second of Python at p = 113, and a network is measured beside its controls.
+def _shuffled(n_triples: int, seed: int) -> Int[torch.Tensor, " triple"]:
     # A shuffle moves numbers as it moves the triples they stand for.
     triples = list(range(n_triples))
     random.Random(seed).shuffle(triples)
-    return torch.tensor(triples[:n])
+    return torch.tensor(triples)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from ._config import ModelConfig as ModelConfig
 from ._fast import FastActivations as FastActivations
 from ._fast import FastForward as FastForward
 from ._fast import FastInputs as FastInputs
+from ._fast import FastProducts as FastProducts
+from ._fast import FastTables as FastTables
 from ._fast import not_covered_by_fast_forward as not_covered_by_fast_forward
 from ._layouts import in_shape_of_3 as in_shape_of_3
 from ._layouts import name_in_3 as name_in_3

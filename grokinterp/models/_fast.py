@@ -39,7 +39,7 @@ _ACTIVATIONS = {name: activation.of for name, activation in ACTIVATIONS.items()}
 _ACTIVATIONS |= {"relu": torch.relu_, "tanh": torch.tanh_}
 
 
-class _Tables(NamedTuple):
+class FastTables(NamedTuple):
     """Per position, scores [rows, head] and values [rows, head·d_head]: a row per symbol for a and b, else one row."""
 
     scores: tuple[torch.Tensor, ...]
@@ -62,12 +62,22 @@ class FastActivations(NamedTuple):
 
 
 class FastInputs(NamedTuple):
-    """The last two lines of the formulas above, taken apart.
+    """z, and what it is multiplied with, see `FastProducts`."""
+
+    z: Float[torch.Tensor, "pair width"]
+    to_neurons: Float[torch.Tensor, "width d_mlp"]
+    neuron_bias: Float[torch.Tensor, " d_mlp"]
+    W_L: Float[torch.Tensor, "d_mlp out"]
+    to_logits: Float[torch.Tensor, "width out"]
+    logit_bias: Float[torch.Tensor, " out"]
+
+
+class FastProducts(NamedTuple):
+    """What the last two lines of the formulas above multiply z with.
 
     neurons' inputs = z `to_neurons` + `neuron_bias`; logits = z `to_logits` + `logit_bias` + neurons `W_L`.
     """
 
-    z: Float[torch.Tensor, "pair width"]
     to_neurons: Float[torch.Tensor, "width d_mlp"]
     neuron_bias: Float[torch.Tensor, " d_mlp"]
     W_L: Float[torch.Tensor, "d_mlp out"]
@@ -171,7 +181,7 @@ class FastForward:
         """Logits of the pairs; gradients flow into the parameters."""
         if self.config.act_fn != "relu":
             return self.activations(batch).logits
-        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
+        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self.tables(), self.products()
         pattern = self._pattern(batch, tables)
         if self.summation == "products" or batch.a.device.type != "cpu":
             z = self._z(batch, tables, pattern)
@@ -184,15 +194,18 @@ class FastForward:
         mix = pattern.transpose(1, 2).flatten(1)
         return relu_mlp_of_mixed_rows(batch.rows, mix, neuron_rows, neuron_bias, W_L, logit_rows, logit_bias)
 
-    def mlp_inputs(self, batch: PairBatch) -> "FastInputs":
+    def mlp_inputs(self, batch: PairBatch) -> FastInputs:
         """What the neurons' inputs and the logits are made of before the non-linearity."""
-        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
-        z = self._z(batch, tables, self._pattern(batch, tables))
-        return FastInputs(z, to_neurons, neuron_bias, W_L, to_logits, logit_bias)
+        tables = self.tables()
+        return FastInputs(self._z(batch, tables, self._pattern(batch, tables)), *self.products())
+
+    def pattern(self, batch: PairBatch) -> Float[torch.Tensor, "pair head pos"]:
+        """Attention from `=` to every position."""
+        return self._pattern(batch, self.tables())
 
     def activations(self, batch: PairBatch) -> FastActivations:
         """Attention pattern, neurons and logits of the pairs."""
-        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self._tables(), self._products()
+        tables, (to_neurons, neuron_bias, W_L, to_logits, logit_bias) = self.tables(), self.products()
         pattern = self._pattern(batch, tables)
         z = self._z(batch, tables, pattern)
         neurons = _ACTIVATIONS[self.config.act_fn](torch.addmm(neuron_bias, z, to_neurons))
@@ -200,15 +213,16 @@ class FastForward:
 
     def neuron_inputs(self, batch: PairBatch) -> Float[torch.Tensor, "pair d_mlp"]:
         """What the neurons read, before the non-linearity."""
-        tables, (to_neurons, neuron_bias, *_) = self._tables(), self._products()
+        tables, (to_neurons, neuron_bias, *_) = self.tables(), self.products()
         return torch.addmm(neuron_bias, self._z(batch, tables, self._pattern(batch, tables)), to_neurons)
 
     def heads(self, batch: PairBatch) -> Float[torch.Tensor, "pair head d_head"]:
         """The values that each head mixes at the last position."""
-        tables = self._tables()
+        tables = self.tables()
         return self._z(batch, tables, self._pattern(batch, tables)).unflatten(1, (self.config.n_heads, -1))
 
-    def _tables(self) -> _Tables:
+    def tables(self) -> FastTables:
+        """What each position puts in, before the pairs are known."""
         w, n = self.parameters, self._n_symbols
         W_E, W_pos = w["embed.W_E"], w["pos_embed.W_pos"]
         inputs = [W_E[:n] + W_pos[0], W_E[:n] + W_pos[-2], (W_E[n] + W_pos[-1])[None]]
@@ -220,13 +234,13 @@ class FastForward:
         key_bias = (query * w["attn.b_K"]).sum(1)
         W_V, b_V = w["attn.W_V"].transpose(0, 1).flatten(1), w["attn.b_V"].flatten()
         scores = tuple(torch.addmm(key_bias, rows, key_direction) for rows in inputs)
-        return _Tables(scores, tuple(torch.addmm(b_V, rows, W_V) for rows in inputs))
+        return FastTables(scores, tuple(torch.addmm(b_V, rows, W_V) for rows in inputs))
 
-    def _pattern(self, batch: PairBatch, tables: _Tables) -> Float[torch.Tensor, "pair head pos"]:
+    def _pattern(self, batch: PairBatch, tables: FastTables) -> Float[torch.Tensor, "pair head pos"]:
         scores = [_of_pairs(batch, position, rows) for position, rows in enumerate(tables.scores)]
         return torch.softmax(torch.stack([rows.expand(len(batch.a), -1) for rows in scores], dim=-1), dim=-1)
 
-    def _z(self, batch: PairBatch, tables: _Tables, pattern: torch.Tensor) -> torch.Tensor:
+    def _z(self, batch: PairBatch, tables: FastTables, pattern: torch.Tensor) -> torch.Tensor:
         heads = (-1, self.config.n_heads, self.config.d_head)
         *others, to_equals = (part.unsqueeze(-1) for part in pattern.unbind(-1))
         z = to_equals * tables.values[-1].view(heads)
@@ -234,7 +248,7 @@ class FastForward:
             z = torch.addcmul(z, share, _of_pairs(batch, position, tables.values[position]).view(heads))
         return z.flatten(1)
 
-    def _products(self) -> tuple[torch.Tensor, ...]:
+    def products(self) -> FastProducts:
         """The products of weights that all pairs share."""
         w = self.parameters
         W_O = w["attn.W_O"].flatten(0, 1)
@@ -242,7 +256,7 @@ class FastForward:
         to_neurons, neuron_bias = W_O @ w["mlp.W_in"], constant @ w["mlp.W_in"] + w["mlp.b_in"]
         to_logits = W_O @ w["unembed.W_U"]
         logit_bias = (constant + w["mlp.b_out"]) @ w["unembed.W_U"] + w["unembed.b_U"]
-        return to_neurons, neuron_bias, w["mlp.W_out"] @ w["unembed.W_U"], to_logits, logit_bias
+        return FastProducts(to_neurons, neuron_bias, w["mlp.W_out"] @ w["unembed.W_U"], to_logits, logit_bias)
 
 
 def _of_pairs(batch: PairBatch, position: int, rows: torch.Tensor) -> torch.Tensor:

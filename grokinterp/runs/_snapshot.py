@@ -160,27 +160,40 @@ class Snapshot:
         if not_covered_by_fast_forward(self.config, self.task):
             found = torch.cat([chunk[:, -1] for chunk in self._cached(hook, chosen)])
         else:
-            fast = FastForward(self.config, self.weights)
-            inputs = fast.neuron_inputs(fast.batch(*(symbols[chosen] for symbols in self.task.inputs)))
-            found = inputs if which == "pre" else ACTIVATIONS[self.config.act_fn].of(inputs)
+            found = self._by_fast_forward(chosen, which)
         return found.numpy().reshape(*pairs.shape, -1)
+
+    def _by_fast_forward(self, pairs: Int[torch.Tensor, " some"], which: Literal["pre", "post"]) -> torch.Tensor:
+        fast = FastForward(self.config, self.weights)
+        inputs = fast.neuron_inputs(fast.batch(*(symbols[pairs] for symbols in self.task.inputs)))
+        return inputs if which == "pre" else ACTIVATIONS[self.config.act_fn].of(inputs)
+
+    @torch.no_grad()
+    def _of_all(self, which: Literal["pre", "post"]) -> Float[np.ndarray, "pair d_mlp"]:
+        if not_covered_by_fast_forward(self.config, self.task):
+            return self.activation(f"{self.last_block}.mlp.hook_{which}").numpy()
+        chunks = torch.arange(self.task.n_pairs).split(FAST_CHUNK)
+        return torch.cat([self._by_fast_forward(chunk, which) for chunk in chunks]).numpy()
 
     @cached_property
     def _neuron_inputs(self) -> Float[np.ndarray, "pair d_mlp"]:
-        return self.activation(f"{self.last_block}.mlp.hook_pre").numpy()
+        return self._of_all("pre")
 
     @cached_property
     def neurons(self) -> Float[np.ndarray, "pair d_mlp"]:
         """Activations of the last MLP after the non-linearity, at `=`."""
-        return self.activation(f"{self.last_block}.mlp.hook_post").numpy()
+        return self._of_all("post")
 
     @cached_property
     def pattern(self) -> Float[np.ndarray, "pair head pos"]:
         """Attention of the last layer from `=` to every position of `task.positions`; no head where there is none."""
         if self.config.architecture == "mlp":
             return np.empty((self.task.n_pairs, 0, len(self.task.positions)), dtype=np.float32)
-        chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
-        return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
+        if not_covered_by_fast_forward(self.config, self.task):
+            chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
+            return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
+        fast = FastForward(self.config, self.weights)
+        return fast.pattern(fast.batch(*self.task.inputs)).detach().numpy()
 
     def activation(self, name: str, position: int = -1) -> Float[torch.Tensor, "pair ..."]:
         """Any hook's activation at a position, the last, over all pairs, by `run_with_cache` in chunks of pairs."""

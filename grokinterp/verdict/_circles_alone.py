@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from grokinterp.analysis import Places
 from grokinterp.runs import Snapshot
 
+from ._isolated import Isolated
 from ._phase_fit import PhaseFit, fit_phase
-from ._replaced import with_embeddings_in
-from .accounts import amplitude_by_distance
+from .accounts import amplitude_in_network
 
 # A circle of fewer points is described by anything.
 FEWEST_POINTS = 5
@@ -91,11 +90,9 @@ def circles_alone(
 
     `phases`: frequency → ψ where it is known, as from the neurons; see `fit_phase`.
     """
-    places = Places.of(snapshot.task)
-    return tuple(_circle_alone(snapshot, places, freq, shares[freq], (phases or {}).get(freq)) for freq in keys)
+    return tuple(_circle_alone(snapshot, freq, shares[freq], (phases or {}).get(freq)) for freq in keys)
 
 
-def _circle_alone(snapshot: Snapshot, places: Places, freq: int, share: float, phase: float | None) -> CircleAlone:
-    alone = amplitude_by_distance(with_embeddings_in(snapshot, (0, freq)).logits, places, freq)
-    in_network = amplitude_by_distance(snapshot.logits, places, freq)
+def _circle_alone(snapshot: Snapshot, freq: int, share: float, phase: float | None) -> CircleAlone:
+    alone, in_network = Isolated.of(snapshot, freq).amplitude(), amplitude_in_network(snapshot, freq)
     return CircleAlone(freq, alone, in_network, share, fit_phase(alone, freq, near=phase))

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places, largest_logits, losses_by_row
-from grokinterp.runs import CHUNK, Snapshot
+from grokinterp.models import FastForward, not_covered_by_fast_forward
+from grokinterp.runs import CHUNK, FAST_CHUNK, Snapshot
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,31 @@ def with_averaged_embeddings(snapshot: Snapshot) -> Outcome:
     """
     W_E, tokens, place_of_b = snapshot.weights["embed.W_E"], snapshot.task.tokens, snapshot.task.positions.index("b")
     place_of_a = snapshot.task.positions.index("a")
+    if not_covered_by_fast_forward(snapshot.config, snapshot.task) is None:
+        n = snapshot.task.n_symbols
+        a, b = torch.triu_indices(n, n)
+        # Every unordered pair is a symbol of its own, at both places.
+        symbol = torch.empty(n, n, dtype=torch.int64)
+        symbol[a, b] = symbol[b, a] = torch.arange(len(a))
+        pairs = symbol[snapshot.task.inputs]
+        return outcome(snapshot, logits_of_symbols(snapshot, (W_E[a] + W_E[b]) / 2, pairs, pairs))
     mean = (W_E[tokens[:, place_of_a]] + W_E[tokens[:, place_of_b]]) / 2
     return outcome(snapshot, logits_with(snapshot, "hook_embed", {place_of_a: mean, place_of_b: mean}))
+
+
+@torch.no_grad()
+def logits_of_symbols(
+    snapshot: Snapshot,
+    symbols: Float[torch.Tensor, "symbol d_model"],
+    a: Int[torch.Tensor, " pair"],
+    b: Int[torch.Tensor, " pair"],
+) -> Float[np.ndarray, "pair answer"]:
+    """Logits of pairs of other symbols, given by their embeddings, in a network that the fast forward covers."""
+    W_E = torch.cat([symbols, snapshot.weights["embed.W_E"][snapshot.task.n_symbols :]])
+    fast = FastForward(snapshot.config, {**snapshot.weights, "embed.W_E": W_E})
+    chunks = zip(a.split(FAST_CHUNK), b.split(FAST_CHUNK), strict=True)
+    found = torch.cat([fast.activations(fast.batch(*chunk)).logits for chunk in chunks])
+    return found[:, : snapshot.task.n_answers].numpy()
 
 
 def with_embeddings_in(snapshot: Snapshot, irreps: Iterable[int]) -> Snapshot:

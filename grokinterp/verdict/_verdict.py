@@ -195,7 +195,7 @@ def find_verdict(
     reasons: dict[str, str] = {}
     if full and measured.stages and measured.how_far.is_learned:
         tell("circles taken out")
-        without = without_circles(snapshot, chosen)
+        without = without_circles(snapshot, chosen, measured.stages)
         if whole:
             tell("stages over training")
             over_training = stages_over_training(whole, chosen, whole.steps if every_step else None)

@@ -4,6 +4,8 @@ from ._accounts import Account as Account
 from ._accounts import accounts as accounts
 from ._accounts import accounts_without_product as accounts_without_product
 from ._amplitudes import amplitude_by_distance as amplitude_by_distance
+from ._amplitudes import amplitude_in_network as amplitude_in_network
+from ._amplitudes import amplitude_of_waves as amplitude_of_waves
 from ._amplitudes import fit_pattern as fit_pattern
 from ._amplitudes import pattern_shares as pattern_shares
 from ._amplitudes import pizza_pattern as pizza_pattern

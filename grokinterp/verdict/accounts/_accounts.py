@@ -201,7 +201,7 @@ def _account(name: str, group: InGroup, scores: Scores) -> Account:
 
 
 def _of_pattern(group: InGroup, kind: str, fit: PatternFit) -> Account:
-    scores = group.of_logits(fit.logits.reshape(-1, group.n), fit.explained)
+    scores = group.of_distances(fit.table, fit.explained)
     return replace(_account(kind, group, scores), by_irrep=fit.by_freq, parameters=fit.parameters)
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from grokinterp.analysis import Places
+from grokinterp.analysis import Places, remembered
+from grokinterp.runs import Snapshot
 
 Logits = Float[np.ndarray, "pair answer"]
 Pattern = Float[np.ndarray, " n"]
@@ -33,14 +34,34 @@ def amplitude_by_distance(logits: Logits, places: Places, freq: int) -> Pattern:
     [3.0, 2.427, 0.927, 0.927, 2.427]
     """
     structure = places.structure
-    n, w = structure.n, 2 * np.pi * freq / structure.n
-    i, j = np.indices((n, n))
-    angles = w * np.arange(n)
+    angles = 2 * np.pi * freq / structure.n * np.arange(structure.n)
     # In real numbers, of which the logits are: half the work.
-    of_pair = (logits[:, structure.outputs] @ np.stack([np.cos(angles), np.sin(angles)], axis=1))[places.grid]
-    turned = angles[(i + j) % n]
-    of_pair = (of_pair[..., 0] * np.cos(turned) + of_pair[..., 1] * np.sin(turned)) / _norm(n, freq)
-    return np.bincount(((i - j) % n).ravel(), weights=of_pair.ravel(), minlength=n) / n
+    of_pair = logits[:, structure.outputs] @ np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return amplitude_of_waves(of_pair[places.grid], freq)
+
+
+def amplitude_of_waves(of_pair: Float[np.ndarray, "n n 2"], freq: int) -> Pattern:
+    """f_k(d) from Σ_c L_c cos w_k c and Σ_c L_c sin w_k c of every pair of elements."""
+    n = len(of_pair)
+    angles = 2 * np.pi * freq / n * np.arange(n)
+    i, j = np.ogrid[:n, :n]
+    answer = (i + j) % n
+    turned = of_pair[..., 0] * np.cos(angles)[answer] + of_pair[..., 1] * np.sin(angles)[answer]
+    # Row d holds the pairs (j + d, j).
+    return turned[(i + j) % n, j].sum(axis=1) / n / _norm(n, freq)
+
+
+def amplitude_in_network(snapshot: Snapshot, freq: int) -> Pattern:
+    """`amplitude_by_distance` of a network's own logits, once for each frequency."""
+    known = _known(snapshot)
+    if freq not in known:
+        known[freq] = amplitude_by_distance(snapshot.logits, Places.of(snapshot.task), freq)
+    return known[freq]
+
+
+@remembered
+def _known(snapshot: Snapshot) -> dict[int, Pattern]:  # noqa: ARG001 (of every snapshot its own)
+    return {}
 
 
 def _norm(n: int, freq: int) -> float:
@@ -76,14 +97,21 @@ class PatternFit:
 
     - `explained`: the fraction of the variance of the centred logits, over the pairs in the group.
     - `by_freq`: the same by key frequency.
-    - `logits`: the replacement, over the pairs of the group in the order of `Places.grid`, and its elements.
+    - `table`: the replacement by distance and by s − c, which is all that it depends on.
     - `parameters`: how many amplitudes were fitted.
     """
 
     explained: float
     by_freq: dict[int, float]
     parameters: int
-    logits: Float[np.ndarray, "n n n"]
+    table: Float[np.ndarray, "n n"]
+
+    @property
+    def logits(self) -> Float[np.ndarray, "n n n"]:
+        """The replacement over the pairs of the group in the order of `Places.grid`, and its elements."""
+        n = len(self.table)
+        i, j, c = np.ogrid[:n, :n, :n]
+        return self.table[(i - j) % n, (i + j - c) % n]
 
 
 def fit_pattern(logits: Logits, places: Places, keys: Iterable[int], kind: str) -> PatternFit:
@@ -105,33 +133,31 @@ def fit_patterns(
     """Fit several kinds of patterns to the same amplitudes, see `fit_pattern`."""
     n, total = places.structure.n, _centred_variance(logits, places)
     measured = {freq: amplitude_by_distance(logits, places, freq) for freq in keys}
-    i, j, c = np.ogrid[:n, :n, :n]
-    distance, answer = (i - j) % n, (i + j - c) % n
     waves = np.array([np.cos(2 * np.pi * freq / n * np.arange(n)) for freq in measured]).reshape(-1, n)
     found = {}
     for kind in kinds:
         fitted = {freq: _fitted(amplitude, kind, freq) for freq, amplitude in measured.items()}
         by_freq = {freq: _share(g, freq, total) for freq, g in fitted.items()}
-        # By distance and s − c, which is all that the logits of the fit depend on.
         table = np.array(list(fitted.values())).reshape(-1, n).T @ waves
         # Rounding may carry a whole beyond 1.
         explained, parameters = min(1.0, sum(by_freq.values())), len(PATTERNS[kind]) * len(by_freq)
-        found[kind] = PatternFit(explained, by_freq, parameters, table[distance, answer])
+        found[kind] = PatternFit(explained, by_freq, parameters, table)
     return found
 
 
-def pattern_shares(logits: Logits, places: Places, keys: Iterable[int], kind: str) -> dict[int, float]:
-    """`PatternFit.by_freq` alone, without the logits of the fit.
+def pattern_shares(snapshot: Snapshot, keys: Iterable[int], kind: str) -> dict[int, float]:
+    """`PatternFit.by_freq` alone, of a network's own logits.
 
+    >>> from grokinterp.models import ModelConfig, initial_weights
     >>> from grokinterp.tasks import Task, TaskConfig
-    >>> task = Task(TaskConfig(p=7))
-    >>> clock = np.cos(2 * np.pi * (task.pairs.sum(1)[:, None] - np.arange(7)) / 7)
-    >>> round(pattern_shares(clock, Places.of(task), [1], "mixed")[1], 3)
-    1.0
+    >>> task, config = Task(TaskConfig(p=7)), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24)
+    >>> snapshot = Snapshot(0, task, config, initial_weights(config, task))
+    >>> shares = fit_pattern(snapshot.logits, Places.of(task), [1, 2], "mixed").by_freq
+    >>> bool(np.allclose(list(pattern_shares(snapshot, [1, 2], "mixed").values()), list(shares.values())))
+    True
     """
-    total = _centred_variance(logits, places)
-    amplitudes = {freq: amplitude_by_distance(logits, places, freq) for freq in keys}
-    return {freq: _share(_fitted(f, kind, freq), freq, total) for freq, f in amplitudes.items()}
+    total = _centred_variance(snapshot.logits, Places.of(snapshot.task))
+    return {freq: _share(_fitted(amplitude_in_network(snapshot, freq), kind, freq), freq, total) for freq in keys}
 
 
 def _fitted(amplitude: Pattern, kind: str, freq: int) -> Pattern:

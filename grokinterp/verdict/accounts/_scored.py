@@ -118,13 +118,17 @@ class InGroup:
             best, least = best / 2, loss
         return best
 
+    @cached_property
+    def _scaled_loss(self) -> float:
+        return self._loss_at(self.scale)
+
     def _loss_at(self, scale: float) -> float:
         return float(losses_by_row(scale * self.centred, self.answers).mean())
 
     def _tempered(
         self, logits: Float[np.ndarray, "row n"], answers: Int[np.ndarray, " row"], weights: Float[np.ndarray, " row"]
     ) -> float:
-        losses, own = losses_by_row(self.scale * logits, answers), self._loss_at(self.scale)
+        losses, own = losses_by_row(self.scale * logits, answers), self._scaled_loss
         if own > (1 - LEAST_KNOWN) * math.log(self.n):
             return float("nan")
         return recovered(float(losses @ weights / weights.sum()), own, self.n)
@@ -141,6 +145,14 @@ class InGroup:
         found = recovered(loss, self.own_loss, self.n)
         tempered = self._tempered(table, np.arange(self.n), counts.astype(np.float64)) if self.scale < 1 else found
         return Scores(whole(share), loss, accuracy, found, tempered)
+
+    def of_distances(self, table: Table, explained: float) -> Scores:
+        """Scores of logits that depend on i − j and s − c alone: row d of `table` for the n pairs at that distance."""
+        right = np.zeros(self.n, dtype=int)
+        loss, accuracy = float(losses_by_row(table, right).mean()), float((table.argmax(axis=1) == 0).mean())
+        found = recovered(loss, self.own_loss, self.n)
+        tempered = self._tempered(table, right, np.ones(self.n)) if self.scale < 1 else found
+        return Scores(whole(explained), loss, accuracy, found, tempered)
 
     def explained_by(self, logits: Logits) -> float:
         """1 − ‖L̃' − L̃‖² / ‖L̃‖²; 0 where L̃ = 0."""

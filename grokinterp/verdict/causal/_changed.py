@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places
+from grokinterp.models import not_covered_by_fast_forward
 from grokinterp.runs import Snapshot
-from grokinterp.verdict._replaced import logits_with, with_embeddings_in
+from grokinterp.verdict._replaced import logits_of_symbols, logits_with, with_embeddings_in
 
 
 def without_circles(snapshot: Snapshot, deleted: Collection[int]) -> Snapshot:
@@ -26,17 +27,20 @@ def logits_with_a_turned(
     With W_E[x] = … + u cos(w_k x) + v sin(w_k x), the token a brings u cos(w_k a + δ) + v sin(w_k a + δ) instead: what
     a token at a + δ/w_k would bring of this circle, were there one.
     """
-    structure, W_E = Places.of(snapshot.task).structure, snapshot.weight("embed.W_E").copy()
+    structure, W_E = Places.of(snapshot.task).structure, snapshot.W_E.copy()
     rows, n = structure.inputs_a, structure.n
     for freq, angle in angles.items():
         theta = 2 * np.pi * freq * np.arange(n) / n
         wave = np.stack([np.cos(theta), np.sin(theta)])
         uv = wave @ W_E[rows] / (n / 2)
         W_E[rows] += np.stack([np.cos(theta + angle), np.sin(theta + angle)]).T @ uv - wave.T @ uv
-    at = snapshot.task.positions.index("a")
-    tokens = snapshot.task.tokens[torch.from_numpy(pairs), at]
-    turned = torch.from_numpy(W_E).to(snapshot.weights["embed.W_E"].dtype)[tokens]
-    return logits_with(snapshot, "hook_embed", {at: turned}, pairs)
+    at, chosen, own = snapshot.task.positions.index("a"), torch.from_numpy(pairs), snapshot.weights["embed.W_E"]
+    turned = torch.from_numpy(W_E).to(own.dtype)
+    if not_covered_by_fast_forward(snapshot.config, snapshot.task) is None:
+        a, b = (symbols[chosen] for symbols in snapshot.task.inputs)
+        symbols = torch.cat([turned, own[: snapshot.task.n_symbols]])
+        return logits_of_symbols(snapshot, symbols, a, b + len(turned))
+    return logits_with(snapshot, "hook_embed", {at: turned[snapshot.task.tokens[chosen, at]]}, pairs)
 
 
 def with_tokens_multiplied(snapshot: Snapshot, unit: int) -> Snapshot:

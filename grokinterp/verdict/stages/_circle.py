@@ -10,8 +10,8 @@ from jaxtyping import Float
 from grokinterp.analysis import Places
 from grokinterp.runs import Snapshot
 from grokinterp.verdict._circles_alone import CircleAlone
+from grokinterp.verdict._isolated import Isolated
 from grokinterp.verdict._phase_fit import PhaseFit, fit_phase
-from grokinterp.verdict._replaced import with_embeddings_in
 from grokinterp.verdict._thresholds import THRESHOLDS
 from grokinterp.verdict.accounts import amplitude_by_distance
 
@@ -125,8 +125,12 @@ def circle_stage(snapshot: Snapshot, alone: CircleAlone, neurons: NeuronParts, p
     places, freq = Places.of(snapshot.task), alone.freq
     amplitude, held, kept = None, None, math.nan
     if patterns:
-        isolated = with_embeddings_in(snapshot, (0, freq))
-        amplitude = amplitude_by_distance(logits_held(isolated, patterns), places, freq)
+        isolated = Isolated.of(snapshot, freq)
+        amplitude = (
+            isolated.held_amplitude(patterns[0][0, :, -1])
+            if isolated.is_covered
+            else amplitude_by_distance(logits_held(isolated.snapshot, patterns), places, freq)
+        )
         held = fit_phase(amplitude, freq, near=neurons.common_phase)
         mean = float(alone.amplitude.mean())
         kept = float(amplitude.mean()) / mean if mean > 0 else math.nan

@@ -8,15 +8,15 @@ accompanying; Yip et al. 2024 secondary). It shows where it is taken out of the 
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from grokinterp.analysis import Places, embedding_spectrum, loss
 from grokinterp.runs import Snapshot
 from grokinterp.verdict._phase_fit import fit_phase
 from grokinterp.verdict._replaced import with_embeddings_in
-from grokinterp.verdict.accounts import amplitude_by_distance
+from grokinterp.verdict.accounts import amplitude_by_distance, amplitude_in_network
 
-from ._neurons import neuron_parts
-from ._sum import sum_stage
+from ._stages import Stages, find_stages
 
 # Embedded as strongly as this share of the strongest key: below it a frequency is the embedding's noise.
 EMBEDDED = 0.1
@@ -42,8 +42,13 @@ class WithoutCircle:
     fills: dict[int, int]
 
 
-def without_circles(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[WithoutCircle, ...]:
-    """Take every circle of the embedding out in turn: the keys, and others that are embedded as clearly."""
+def without_circles(
+    snapshot: Snapshot, keys: tuple[int, ...], stages: Stages | None = None
+) -> tuple[WithoutCircle, ...]:
+    """Take every circle of the embedding out in turn: the keys, and others that are embedded as clearly.
+
+    `stages`: of the network with these keys, where they are known already.
+    """
     places = Places.of(snapshot.task)
     n = places.structure.n
     norms = embedding_spectrum(snapshot).irrep_norms
@@ -51,10 +56,9 @@ def without_circles(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[WithoutC
     every = range(len(norms))
     own = float(loss(snapshot.logits, snapshot.task, "all"))
     # Where b's circle is turned against a's, equal and opposite inputs are those of the neurons' phase.
-    formed = sum_stage(snapshot).formed_at
-    parts = neuron_parts(snapshot, keys, layer=formed.layer if formed else None)
-    phases = {k: parts[k].common_phase or 0.0 for k in keys}
-    whole = {k: _equal_and_opposite(snapshot, places, k, phases[k]) for k in keys}
+    circles = (stages or find_stages(snapshot, keys)).circles
+    phases = {circle.freq: circle.neurons.common_phase or 0.0 for circle in circles}
+    whole = {k: _equal_and_opposite(amplitude_in_network(snapshot, k), k, phases[k]) for k in keys}
     found = []
     for freq in sorted({*keys, *embedded}):
         without = with_embeddings_in(snapshot, [m for m in every if m != freq])
@@ -63,7 +67,8 @@ def without_circles(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[WithoutC
         for k in keys:
             if k == freq:
                 continue
-            at_equal, after = _equal_and_opposite(without, places, k, phases[k])
+            amplitude = amplitude_by_distance(without.logits, places, k)
+            at_equal, after = _equal_and_opposite(amplitude, k, phases[k])
             before = whole[k][1]
             opposite[k] = (after, before)
             if before > FILLS * whole[k][0] and at_equal > 0 and after <= (1 - FILLS) * before:
@@ -72,8 +77,7 @@ def without_circles(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[WithoutC
     return tuple(found)
 
 
-def _equal_and_opposite(snapshot: Snapshot, places: Places, freq: int, phase: float) -> tuple[float, float]:
-    amplitude = amplitude_by_distance(snapshot.logits, places, freq)
+def _equal_and_opposite(amplitude: Float[np.ndarray, " n"], freq: int, phase: float) -> tuple[float, float]:
     fitted = fit_phase(amplitude, freq, near=phase)
     return fitted.corrected(amplitude, freq, 0.0), fitted.corrected(amplitude, freq, np.pi)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from grokinterp.models import normalized, not_covered_by_fast_forward
+from grokinterp.models import normalized
 from grokinterp.runs import CHUNK, Snapshot
 from grokinterp.verdict.causal import LastLayer
 
@@ -23,9 +23,7 @@ def mean_patterns(snapshot: Snapshot) -> Patterns:
     if snapshot.config.architecture == "mlp":
         return {}
     if snapshot.config.n_layers == 1:
-        covered = not_covered_by_fast_forward(snapshot.config, snapshot.task) is None
-        pattern = snapshot.fast().pattern if covered else torch.from_numpy(snapshot.pattern)
-        last = pattern.mean(dim=0, dtype=torch.float64).float()
+        last = torch.from_numpy(snapshot.pattern).mean(dim=0, dtype=torch.float64).float()
         # The other positions are read by nobody.
         return {0: last[None, :, None, :]}
     names = {layer: f"blocks.{layer}.attn.hook_pattern" for layer in range(snapshot.config.n_layers)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from grokinterp.analysis import Places, find_keys
+from grokinterp.analysis import find_keys
 from grokinterp.errors import GrokinterpError, NotApplicable
 from grokinterp.models import ModelConfig
 from grokinterp.runs import Snapshot
@@ -88,7 +88,7 @@ def circle_stages(
 ) -> tuple[CircleStage, ...]:
     """Stage two of every key frequency; `layer`: whose neurons are looked at, by default the last."""
     if shares is None:
-        shares = pattern_shares(snapshot.logits, Places.of(snapshot.task), keys, "mixed")
+        shares = pattern_shares(snapshot, keys, "mixed")
     neurons = neuron_parts(snapshot, keys, layer=layer)
     phases = {freq: parts.common_phase for freq, parts in neurons.items()}
     patterns = mean_patterns(snapshot)
