@@ -7,7 +7,10 @@
    missing (`_prediction`).
 3. Cyclic groups: the label is the mechanism by which most of the circles form the sum (`_mechanism`, from the stages).
    It needs a line of evidence beside the one it is found by, and no more lines against it than for it; else `mixed`.
-4. Other groups. `irrep` if neurons that see the key irreps alone give the same network, `coset` if only neurons that
+4. Tasks whose answer is no product of a's and b's elements, such as a² + b²: the label says what of a and of b the
+   neurons see (`SQUARES`), where an account of that with few numbers predicts logits, loss and answers. Else
+   `unexplained`, with what each layer keeps of a, of b and of the answer.
+5. Other groups. `irrep` if neurons that see the key irreps alone give the same network, `coset` if only neurons that
    see cosets alone do, or leave ten times less unexplained with no more numbers; either with fewer numbers than half
    of the pairs, since all irreps together see everything. Else `unexplained`.
 """
@@ -20,9 +23,26 @@ from grokinterp.wording import number, percent
 
 from ._measured import Measured
 from ._mechanism import find_mechanism, published_kind
-from ._prediction import Unexplained, explaining, predicting_account, predicts_network, told, why_unexplained
+from ._prediction import (
+    Unexplained,
+    explaining,
+    predicting_account,
+    predicts_answers,
+    predicts_network,
+    told,
+    why_unexplained,
+)
 from ._thresholds import THRESHOLDS
 from .accounts import Account
+
+# What neurons see of a and b in tasks that are no product in a group, from what says most: account → label.
+SQUARES = {
+    "characters_of_squares": "quadratic characters",
+    "squares": "squares",
+    "products": "products of squares",
+    "norm": "norm",
+    "even": "even functions",
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,10 @@ def judge(measured: Measured, task: Task) -> Judgement:
         )
         missing: Unexplained = "no account" if measured.keys else "no keys"
         return Judgement("unexplained", None, reasons_against=[why], unexplained=missing)
-    found = _cyclic(measured, structure) if structure.is_cyclic else _irreps(measured, structure)
+    if not structure.is_cyclic:
+        found = _irreps(measured, structure)
+    else:
+        found = _cyclic(measured, structure) if structure.is_product else _without_product(measured, structure)
     alone = THRESHOLDS["answers_alone"]
     if found.unexplained or found.account is None or alone.holds(found.account.accuracy):
         return found
@@ -162,6 +185,33 @@ def _cyclic(measured: Measured, structure: Structure) -> Judgement:
         supported_by=found.supported_by,
         published=published,
         published_says=says,
+    )
+
+
+def _without_product(measured: Measured, structure: Structure) -> Judgement:
+    known = [account for name in SQUARES if (account := measured.accounts.get(name)) and account.is_explanation]
+    found = next((account for account in known if predicts_network(account) and predicts_answers(account)), None)
+    kept = [
+        f"of the variance at {place.hook} {percent(place.of_answer)} is a function of the answer, "
+        f"{percent(place.of_a)} of a and {percent(place.of_b)} of b"
+        for place in measured.kept
+    ]
+    if found is None:
+        nearest = max(explaining(measured.accounts), key=lambda one: one.explained)
+        judgement = _unexplained(measured, structure, max(known, key=lambda one: one.explained, default=nearest))
+        return replace(judgement, reasons_against=[*judgement.reasons_against, *kept])
+    even = f"{percent(measured.even_embedding)} of the embedding's variance is the same for x and −x"
+    is_even = THRESHOLDS["even"].holds(measured.even_embedding)
+    supports, against = [f"{found.says}: {told(found)}"], []
+    if found.name != "norm":
+        (supports if is_even else against).append(even)
+    return Judgement(
+        SQUARES[found.name],
+        found,
+        [*supports, *kept],
+        against,
+        ["neurons that see more of a and b than this, and answers that depend on it"],
+        supported_by=["the embedding"] if found.name != "norm" and is_even else [],
     )
 
 

@@ -21,7 +21,7 @@ from grokinterp.runs import Snapshot
 
 from ._circles_alone import CircleAlone, circles_alone
 from ._replaced import with_averaged_embeddings
-from .accounts import Account, accounts
+from .accounts import Account, Kept, accounts, accounts_without_product, kept_by_layer
 from .stages import Stages, find_stages
 
 # All triples where they are fewer; else a sample of so many, whose standard error is below .003.
@@ -37,7 +37,8 @@ class Measured:
     `accounts`, `circles` are empty where the task's group has none; the three numbers of clocks and pizzas are NaN
     outside cyclic groups (see `distance_irrelevance`, `gradient_symmetricity`, `with_averaged_embeddings`), and the two
     that compare E_a with E_b also where b counts by its inverse, as in a subtraction. `stages` is None outside cyclic
-    groups, and for null controls.
+    groups, and for null controls. `kept` and `even_embedding`, the share of the embedding's variance that is the same
+    for x and −x, are of tasks that are no product in a cyclic group; empty and NaN for others.
     """
 
     keys: tuple[int, ...]
@@ -56,6 +57,8 @@ class Measured:
     distance_irrelevance: float
     averaged_embeddings: float
     stages: Stages | None = None
+    kept: tuple[Kept, ...] = ()
+    even_embedding: float = float("nan")
 
     @property
     def clock_share(self) -> float:
@@ -86,8 +89,10 @@ def measure_network(
     `with_stages`: in cyclic groups; null controls do without.
     """
     task, structure = snapshot.task, snapshot.task.structure
-    found = {account.name: account for account in accounts(snapshot, keys)} if keys else {}
     circular = structure is not None and structure.is_cyclic and structure.is_product
+    of_squares = structure is not None and structure.is_cyclic and not structure.is_product
+    asked = accounts_without_product if of_squares else accounts
+    found = {account.name: account for account in asked(snapshot, keys)} if keys else {}
     alike = structure is not None and circular and not structure.inverts_b
     shares = found["mixed"].by_irrep if found and circular else {}
     stages = find_stages(snapshot, keys, shares=shares) if shares and with_stages else None
@@ -116,12 +121,21 @@ def measure_network(
         distance_irrelevance=_distance_irrelevance(snapshot) if circular else float("nan"),
         averaged_embeddings=with_averaged_embeddings(snapshot).explained if alike else float("nan"),
         stages=stages,
+        kept=kept_by_layer(snapshot) if of_squares and with_stages else (),
+        even_embedding=_even_embedding(snapshot) if of_squares else float("nan"),
     )
 
 
 def _clustered(snapshot: Snapshot, keys: tuple[int, ...]) -> float:
     clusters = neuron_irreps(snapshot).clusters()
     return sum(len(members) for irrep, members in clusters.items() if irrep in keys) / snapshot.config.d_mlp
+
+
+def _even_embedding(snapshot: Snapshot) -> float:
+    W_E = snapshot.W_E - snapshot.W_E.mean(axis=0)
+    even = (W_E + W_E[-np.arange(len(W_E)) % len(W_E)]) / 2
+    total = float((W_E**2).sum())
+    return float((even**2).sum()) / total if total else float("nan")
 
 
 def _share(spectrum: Spectrum, keys: tuple[int, ...]) -> float:

@@ -45,6 +45,7 @@ SIMPLEST_FIRST = (
     "pizza",
     "mixed",
     "restricted",
+    "quadrature",
     "chinese_remainder",
     "neurons_add",
     "cosets",

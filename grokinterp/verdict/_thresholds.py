@@ -22,6 +22,7 @@ THRESHOLDS: dict[str, Threshold] = {
     "clock": Threshold("≥", 0.7, "a clock by the published criterion", "model B .90, C113 .80, the mainline .74"),
     "additive": Threshold("≥", 0.85, "neurons see a sum", "inputs of the neurons; the mainline .94, model B .94"),
     "multiplied": Threshold("≤", 0.5, "neurons see a product", "inputs of the neurons; products by hand 0"),
+    "even": Threshold("≥", 0.85, "x and −x are embedded alike", "tasks of squares; random embeddings .5"),
     "most": Threshold("≥", 0.7, "most circles work in one way", "of what the circles give to the logits"),
     "GS_clock": Threshold(
         "≤", 0.6, "more than E_a + E_b is read", "model B .35; Zhong et al.: clocks below, pizzas near 1"

@@ -34,7 +34,8 @@ class Verdict:
     """What a network does, and why one should believe it.
 
     - `label`: the mechanism, `pizza`, `filled pizza`, `overfilled pizza`, `torus`, `product`, `table`, `circles`,
-      `mixed`, `irrep (…)` or `coset (…)`; or `not generalised`, `memorised`, `unexplained`.
+      `mixed`; of tasks that are no product in a group one of `HOW_OF_SQUARES`; `irrep (…)` or `coset (…)`; or
+      `not generalised`, `memorised`, `unexplained`.
     - `judgement`: the label's account and reasons; `accounts` are all that were tried.
     - `measured`, `nulls`: what the rules looked at, of the network and of its null controls.
     - `evidence`: the rows, see `Evidence`.
@@ -263,6 +264,14 @@ HOW = {
     "circles": "on circles, how is undecided",
     "mixed": "in several ways",
 }
+# The same where the answer is no product in the group, as the end of "This network answers a^2 + b^2 mod p".
+HOW_OF_SQUARES = {
+    "quadratic characters": "by whether a and b are squares",
+    "squares": "by neurons that see one cosine of a² and of b²",
+    "products of squares": "by neurons that multiply cosines of a² and of b²",
+    "norm": "by the factors a − ωb and a − ω²b",
+    "even functions": "by functions that are the same for x and −x",
+}
 
 
 def _headline(verdict: Verdict) -> str:
@@ -276,7 +285,9 @@ def _headline(verdict: Verdict) -> str:
         return f"This network answers {task.name}, {what_is_missing(judgement.unexplained, judgement.nearest)}."
     assert structure is not None
     word = structure.irrep_word if len(verdict.key_names) == 1 else structure.irrep_words
-    if structure.is_cyclic:
+    if label in HOW_OF_SQUARES:
+        how = f"{HOW_OF_SQUARES[label]}, the answer on {word} {listed(verdict.key_names)}"
+    elif structure.is_cyclic:
         what = "by cosets" if label.startswith("coset") else HOW[label]
         how = f"{what}, on {word} {listed(verdict.key_names)}"
     else:
@@ -286,4 +297,5 @@ def _headline(verdict: Verdict) -> str:
     of_logits = " of its logits" if account and account.numbers is None else ""
     lines = verdict.judgement.supported_by
     support = f", supported by {listed(lines)}" if lines else ""
-    return f"This network {task.verb} {how}: the {verdict.share_name}{of_logits} is {explained}{support}."
+    does = f"answers {task.name}" if label in HOW_OF_SQUARES else task.verb
+    return f"This network {does} {how}: the {verdict.share_name}{of_logits} is {explained}{support}."

@@ -62,6 +62,7 @@ def verdict_content(verdict: "Verdict") -> dict[str, Any]:
             for circle in measured.circles
         ],
         "stages": stages_content(measured.stages) if measured.stages else None,
+        "kept": [asdict(place) for place in measured.kept],
         "controls": {"logits_explained": asdict(verdict.keys.control) if verdict.keys else None},
         "sampled_pairs": verdict.sampled_pairs,
         "gradient_symmetricity": {"value": measured.gradient_symmetricity, "triples": measured.triples},

@@ -8,7 +8,11 @@ from exact_network import exact_snapshot
 from grokinterp.models import ModelConfig, initial_weights
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
+from grokinterp.verdict import find_verdict
+from grokinterp.verdict._judge import SQUARES
+from grokinterp.verdict._prediction import NO_EXPLANATION, SIMPLEST_FIRST
 from grokinterp.verdict.accounts import Account, accounts, accounts_without_product, kept_by_layer
+from grokinterp.verdict.accounts._accounts import SAYS
 from grokinterp.verdict.accounts._kept import _kept
 from grokinterp.verdict.accounts._squares import _of_factors
 
@@ -102,3 +106,36 @@ def test_what_layers_keep_is_known_of_exact_networks() -> None:
     found = _kept("here", random, (*task.pairs.T, task.answers))
     assert found.of_a == pytest.approx(found.chance_a, abs=0.02)
     assert np.isnan(_kept("flat", np.ones((49, 2)), (*task.pairs.T, task.answers)).of_a)
+
+
+def test_the_verdict_says_what_neurons_see_of_squares() -> None:
+    keys = (1, 3, 4, 5, 9)
+    verdict = find_verdict(square_network(23, keys), full=False)
+    assert verdict.label == "squares" and verdict.judgement.supported_by == ["the embedding"]
+    assert verdict.measured.even_embedding == pytest.approx(1)
+    assert "answers (a² + b²) mod 23 by neurons that see one cosine of a² and of b²" in verdict.headline
+    assert [place["hook"] for place in verdict.to_dict()["kept"]] == [place.hook for place in verdict.measured.kept]
+    assert any("of the variance at logits" in reason for reason in verdict.judgement.reasons_for)
+
+
+def test_no_account_of_squares_gives_a_table_a_label() -> None:
+    task = Task(TaskConfig(p=23, operation="x2+y2"))
+    verdict = find_verdict(exact_snapshot(task, 20 * np.eye(23)[task.answers]), full=False)
+    assert verdict.label == "unexplained"
+    kept = {place.hook: place for place in verdict.measured.kept}
+    assert kept["logits"].of_answer == pytest.approx(1)
+    assert sum("of the variance at " in reason for reason in verdict.judgement.reasons_against) == len(kept)
+
+
+@pytest.mark.parametrize("operation", ["x2+y2", "x3+xy"])
+def test_untrained_networks_on_such_tasks_get_no_label(operation: str) -> None:
+    task = Task(TaskConfig(p=11, operation=operation))
+    config = ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=32)
+    verdict = find_verdict(Snapshot(0, task, config, initial_weights(config, task)))
+    assert verdict.label == "not generalised"
+
+
+def test_every_account_has_a_place_among_the_others() -> None:
+    """Those of groups that are not cyclic have a rule of their own."""
+    of_groups = {"characters", "irrep", "coset"}
+    assert {*SIMPLEST_FIRST, *NO_EXPLANATION, *SQUARES, *of_groups} == SAYS.keys()

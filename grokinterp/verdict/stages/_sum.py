@@ -5,18 +5,20 @@ positions are replaced by their average over the pairs of equal s. What comes be
 and b; if the network still answers, the sum was formed there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 
-from grokinterp.analysis import Places, accuracy, loss
+from grokinterp.analysis import Places, accuracy, answers_given, loss, share_right
 from grokinterp.models import ACTIVATIONS
 from grokinterp.runs import CHUNK, Snapshot
 from grokinterp.verdict.causal import LastLayer, cached
 
 # Of all pairs, as a network that generalises.
 ANSWERS = 0.99
+# Of the logits' variance: half, where the network itself does not answer.
+OF_SUMS = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class SumStage:
 
     - `formed_at`: the first place behind which s alone gives 99 % of the answers; None if there is none, not even the
       logits averaged over equal s.
+    - `own_accuracy`: of the network as it is.
     - `logits_share`, `logits_accuracy`, `logits_loss`: of the logits averaged over the pairs of equal s: the share of
       their variance over all pairs, and what they answer.
     """
@@ -56,11 +59,17 @@ class SumStage:
     logits_share: float
     logits_accuracy: float
     logits_loss: float
+    own_accuracy: float
 
     @property
     def is_formed(self) -> bool:
-        """Whether the logits averaged over equal s answer as a network that generalises."""
-        return self.logits_accuracy >= ANSWERS
+        """Whether the logits averaged over equal s answer as a network that generalises, and are the network's own.
+
+        The average of a table that is right on a third of the pairs answers all of them: what it adds to is the answer.
+        So the network must answer them itself, or most of its logits be a function of s.
+        """
+        is_its_own = self.own_accuracy >= ANSWERS or self.logits_share >= OF_SUMS
+        return is_its_own and self.logits_accuracy >= ANSWERS
 
     @property
     def before_neurons(self) -> bool:
@@ -82,15 +91,15 @@ def sum_stage(snapshot: Snapshot) -> SumStage:
     logits = torch.from_numpy(snapshot.logits).double()
     averaged = _averaged(logits, element).numpy()
     sites = _of_one_layer(snapshot, element) if snapshot.config.n_layers == 1 else _of_layers(snapshot, element)
-    right = accuracy(averaged, snapshot.task, "all")
-    formed = next((site for site in sites if site.accuracy >= ANSWERS), None)
-    return SumStage(
+    found = SumStage(
         sites=tuple(sites),
-        formed_at=formed if right >= ANSWERS else None,
+        formed_at=next((site for site in sites if site.accuracy >= ANSWERS), None),
         logits_share=share_of_sum(snapshot),
-        logits_accuracy=right,
+        logits_accuracy=accuracy(averaged, snapshot.task, "all"),
         logits_loss=loss(averaged, snapshot.task, "all"),
+        own_accuracy=share_right(answers_given(snapshot), snapshot.task, "all"),
     )
+    return found if found.is_formed else replace(found, formed_at=None)
 
 
 def share_of_sum(snapshot: Snapshot) -> float:
