@@ -1,6 +1,7 @@
 """The tables and the figure of docs/population.md."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +27,8 @@ PAGE = Path(__file__).parent / "population.md"
 FIGURE = Path(__file__).parent / "images" / "population.svg"
 _BLOCK = re.compile(r"(<!-- population: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ANY = "any explanation"
+# Without the accounts that replace what every neuron reads by whole functions of a and of b, up to n²/2 numbers each.
+ANY_FEW, OF_FUNCTIONS = "any of few numbers", ("neurons_add", "neurons_multiply")
 _NULLS = {
     "random_weights": "random weights of the same norms",
     "shuffled_answers": "answers' names exchanged",
@@ -47,7 +50,7 @@ def blocks(rows: Sequence[Row]) -> dict[str, str]:
         "summary": _summary(rows),
         "accounts": _table(("explained by", "all that generalise", "those that are not circular"), _by_account(rows)),
         "kinds": _table(
-            ("networks", "generalise", "converged", "circular", "clock alone", "pizza alone", ANY),
+            ("networks", "generalise", "converged", "circular", "clock alone", ANY_FEW, ANY, "labels"),
             _by_kind(rows),
         ),
         "nulls": _table(("null", "any explanation, by all three bars", "by the logits' bar alone"), _by_null(rows)),
@@ -70,6 +73,7 @@ def questions(rows: Sequence[Row]) -> dict[str, Callable[[Row], bool]]:
     return {
         "circular (Zhong et al. 2023)": is_circular,
         **{name: by(name) for name in explanations},
+        ANY_FEW: lambda row: bool(set(explained_by(row["accounts"])) - set(OF_FUNCTIONS)),
         ANY: lambda row: bool(explained_by(row["accounts"])),
         **{f"{name} (no explanation)": by(name) for name in tables},
     }
@@ -90,8 +94,9 @@ def _summary(rows: Sequence[Row]) -> str:
             f"Of these, {share_of(known, is_circular)} are circular.",
             f"A clock alone explains {share_of(known, asked['clock'])},",
             f"a pizza alone {share_of(known, asked['pizza'])},",
+            f"at least one account of few numbers {share_of(known, asked[ANY_FEW])},",
             f"at least one that is an explanation {share_of(known, asked[ANY])};",
-            f"of those that are not circular, at least one explains {share_of(others, asked[ANY])}.",
+            f"of those that are not circular, {share_of(others, asked[ANY_FEW])} and {share_of(others, asked[ANY])}.",
         )
     )
 
@@ -108,12 +113,14 @@ def _by_kind(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
     for kind in dict.fromkeys(row["kind"] for row in rows if row["learns"]):
         of_kind = [row for row in rows if row["kind"] == kind and row["learns"]]
         known = [row for row in of_kind if generalises(row)]
-        columns = (is_circular, asked["clock"], asked["pizza"], asked[ANY])
+        columns = (is_circular, asked["clock"], asked[ANY_FEW], asked[ANY])
+        labels = Counter(row["label"].split(" (")[0] for row in known)
         yield (
             kind,
             str(share_of(of_kind, generalises)),
             str(share_of(known, lambda row: row["converged"])),
             *(str(share_of(known, holds)) for holds in columns),
+            ", ".join(f"{label} {count}" for label, count in labels.most_common()),
         )
 
 
