@@ -146,6 +146,7 @@ def test_a_table_that_singles_out_the_answer_is_no_algorithm(task, missing):
     assert verdict.judgement.reasons_against
     assert verdict.judgement.unexplained == missing.removeprefix("unexplained ")
     ends = {
+        "unexplained table": "but its logits only single out the answer, as a table does (table fit 100 %)",
         "numbers": "but its neurons are predicted only in so many numbers that any network's would be",
         "no account": "and there is no account of such a task that could be tested",
     }
