@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot, write_whole
 from grokinterp.verdict import THRESHOLDS, Measured, find_verdict, measure_network, principal_circles
@@ -14,10 +16,16 @@ Row = dict[str, Any]
 Scores = dict[str, Any]
 # Zhong et al. 2023 call an embedding circular from here on.
 CIRCULAR = 0.995
+# Functions of a and b at one frequency, without a form: they are the accounts that bend most.
+FREE_NEURONS = ("neurons_add", "neurons_multiply")
+# Tables of the logits, by any curve or by residues, of up to n²/2 numbers.
+LARGE = ("read_out", "cosets", "coset")
+# Cosines of the answer alone, of at most four numbers per frequency and a mean per answer.
+FEW_COSINES = ("clock", "pizza", "mixed", "restricted")
 # What a row keeps of an account, and the bound that it must reach.
 BARS = {"explained": "explained", "loss_recovered": "loss_recovered", "accuracy": "answers_alone"}
 # An account with a much lower loss than the network's says what the network does not do: a circuit behind what it
-# remembers. Of networks that generalise no account recovers as much.
+# remembers. Chosen after the nulls were seen, so it is counted beside the three bars and is none of them.
 MOST_RECOVERED = 1.1
 # Gradients of so many triples: gradient symmetricity is not counted here.
 TRIPLES = 200
@@ -44,12 +52,37 @@ def judged(run: Run) -> Row:
         "keys": list(measured.keys),
         "accounts": _accounts(measured),
         "nulls": nulls,
+        "pairs_own_scale": None if snapshot.task.config.noise else _pairs_own_scale(snapshot),
     }
+
+
+def _pairs_own_scale(snapshot: Snapshot) -> float:
+    """The share of the logits' variance that r(a, b) M(s, c) gives: a function of the sum, and one number per pair.
+
+    M is at first the average over equal s, then r and M are fitted by turns.
+    """
+    logits = snapshot.logits[:, : snapshot.task.n_answers].astype(float)
+    logits -= logits.mean(-1, keepdims=True)
+    answers = snapshot.task.labels
+    members = np.eye(snapshot.task.n_answers)[answers]
+    scale = np.ones(len(logits))
+    for _ in range(20):
+        by_sum = (members * scale[:, None]).T @ logits / (members.T @ scale**2)[:, None]
+        fitted = by_sum[answers]
+        scale = (logits * fitted).sum(-1) / (fitted**2).sum(-1)
+    left = logits - scale[:, None] * fitted
+    return float(1 - (left**2).sum() / (logits**2).sum())
 
 
 def _accounts(measured: Measured) -> dict[str, Scores]:
     return {
-        name: {bar: _plain(getattr(account, bar)) for bar in BARS} | {"is_explanation": account.is_explanation}
+        name: {bar: _plain(getattr(account, bar)) for bar in BARS}
+        | {
+            "is_explanation": account.is_explanation,
+            "per_neuron": account.numbers is not None,
+            "numbers": account.parameters if account.numbers is None else account.numbers,
+            "parts": {part: round(share, 4) for part, share in account.parts.items()},
+        }
         for name, account in measured.accounts.items()
     }
 
@@ -87,16 +120,32 @@ def is_circular(row: Row) -> bool:
 
 def reaches(scores: Scores, bars: Iterable[str] = tuple(BARS)) -> bool:
     """Whether an account reaches the bars that are named, by default all three."""
-    return all((value := scores[bar]) is not None and _holds(bar, value) for bar in bars)
-
-
-def _holds(bar: str, value: float) -> bool:
-    return THRESHOLDS[BARS[bar]].holds(value) and (bar != "loss_recovered" or value <= MOST_RECOVERED)
+    return all((value := scores[bar]) is not None and THRESHOLDS[BARS[bar]].holds(value) for bar in bars)
 
 
 def explained_by(accounts: Mapping[str, Scores]) -> list[str]:
     """The accounts that reach all three bars and would not give any network's answers (`Account.is_explanation`)."""
     return [name for name, scores in accounts.items() if scores["is_explanation"] and reaches(scores)]
+
+
+def not_far_below_its_loss(accounts: Mapping[str, Scores]) -> list[str]:
+    """Those of `explained_by` that recover at most `MOST_RECOVERED` of the network's own loss."""
+    return [name for name in explained_by(accounts) if accounts[name]["loss_recovered"] <= MOST_RECOVERED]
+
+
+def without_free_neurons(accounts: Mapping[str, Scores]) -> list[str]:
+    """Those of `explained_by` that say more of a neuron, or of the logits, than at which frequency it works."""
+    return [name for name in explained_by(accounts) if name not in FREE_NEURONS]
+
+
+def without_large(accounts: Mapping[str, Scores]) -> list[str]:
+    """Those of `without_free_neurons` that also have few numbers in every network."""
+    return [name for name in without_free_neurons(accounts) if name not in LARGE]
+
+
+def by_few_cosines(accounts: Mapping[str, Scores]) -> list[str]:
+    """Those of `explained_by` that are sums of a few cosines of the answer."""
+    return [name for name in explained_by(accounts) if name in FEW_COSINES]
 
 
 class Share(NamedTuple):

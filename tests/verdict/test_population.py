@@ -1,6 +1,7 @@
 """docs/population.py: its networks are those of grokinterp, and its tables count what was measured."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def small(tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.long
 def test_a_small_population_is_trained_judged_and_counted(small):
     rows = counting.read_rows(small / "judged.jsonl")
     assert [row["run"] for row in rows] == ["learns/00", "learns/01", "stops/00", "random/00"]
@@ -106,10 +108,11 @@ def test_a_small_population_is_trained_judged_and_counted(small):
     explained = sum(bool(counting.explained_by(row["accounts"])) for row in known)
     accounts = {line.split(" | ")[0].strip("| "): line for line in blocks["accounts"].splitlines()}
     assert f"| {explained} of 2" in accounts[page.ANY]
-    assert len(blocks["missing"].splitlines()) == 2 + 2 - explained
+    assert len(blocks["missing"].splitlines()) == len(blocks["residue"].splitlines()) == 2 + 2 - explained
     assert "0 of 1" in next(line for line in blocks["nulls"].splitlines() if "random labels" in line)
 
 
+@pytest.mark.long
 def test_what_is_there_is_not_made_again(small):
     families = (Family("learns", "one", 2),)  # It would be another network.
     before = {file: file.stat().st_mtime_ns for file in small.rglob("*") if file.is_file()}
@@ -118,11 +121,57 @@ def test_what_is_there_is_not_made_again(small):
     assert {file: file.stat().st_mtime_ns for file in small.rglob("*") if file.is_file()} == before
 
 
-def test_the_page_takes_the_tables(small, tmp_path, monkeypatch):
+def scores(explained: float, *, is_explanation: bool = True, loss_recovered: float = 1.0) -> dict:
+    numbers = {"explained": explained, "loss_recovered": loss_recovered, "accuracy": 1.0}
+    parts = dict.fromkeys(("rotation", "reflection", "bias", "harmonics", "other", "distance"), 1 / 6)
+    return {**numbers, "is_explanation": is_explanation, "per_neuron": False, "numbers": 12, "parts": parts}
+
+
+def row(run: str, test_accuracy: float = 1.0, **explained: float) -> dict:
+    """A network of which these accounts give so much of the logits."""
+    accounts = {name: scores(share) for name, share in explained.items()}
+    accounts["sum"] = scores(0.9, is_explanation=False)
+    about = {"kind": "one", "learns": True, "converged": True, "n": 31, "attention_rate": 1.0, "label": "pizza"}
+    nulls = {"memorised": {"clock": scores(0.9, loss_recovered=1.5)}, "random_weights": {"clock": scores(0.1)}}
+    measured = {"circularity": 0.9, "test_accuracy": test_accuracy, "keys": [1, 2], "pairs_own_scale": 0.95}
+    return {"run": run, **about, **measured, "accounts": accounts, "nulls": nulls}
+
+
+ROWS = [
+    row("cosines/00", clock=0.9, read_out=0.1, neurons_add=0.9),
+    row("curves/00", clock=0.1, read_out=0.9, neurons_add=0.9),
+    row("neurons/00", clock=0.1, read_out=0.1, neurons_add=0.9),
+    row("nothing/00", clock=0.1, read_out=0.8, neurons_add=0.1),
+    row("learns/00", test_accuracy=0.5, clock=0.9),
+]
+
+
+def first(table: str) -> dict[str, str]:
+    """The lines of a table by their first cell."""
+    return {line.strip("| ").split(" | ")[0]: line for line in table.splitlines()}
+
+
+def test_the_tables_say_which_accounts_explain():
+    blocks = page.blocks([one | {"accounts": {"pizza": scores(0.1), **one["accounts"]}} for one in ROWS])
+    accounts = first(blocks["accounts"])
+    for name, count in {page.ANY: 3, page.ANY_FEW: 2, page.ANY_FEWEST: 1, page.COSINES: 1, "clock": 1}.items():
+        assert accounts[name].startswith(f"| {name} | {count} of 4 "), name
+    assert accounts["sum (no explanation)"].count("4 of 4") == 2
+    assert blocks["missing"].splitlines()[2].startswith("| `nothing/00` | one | 1 | 0.90 | pizza | read_out | 80")
+    assert blocks["missing"].splitlines()[2].endswith(" | logits |")
+    assert len(blocks["residue"].splitlines()) == 3
+    nulls = first(blocks["nulls"])
+    of_memorised = nulls["the same network, when it had memorised"].split(" | ")
+    # By the three bars all are explained, and none where the account's loss may not be far below the network's.
+    assert [cell.split(" (")[0] for cell in of_memorised[1:3]] == ["5 of 5", "0 of 5"]
+    assert nulls["all together"].split(" | ")[1].startswith("5 of 10 ")
+
+
+def test_the_page_takes_the_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "render_images", lambda figures, _: dict.fromkeys(figures, b"<svg/>"))
     copy = tmp_path / "population.md"
     copy.write_text(page.PAGE.read_text())
-    rows = counting.read_rows(small / "judged.jsonl")
+    rows = [one | {"accounts": {"pizza": scores(0.1), **one["accounts"]}} for one in ROWS]
     page.write_page(rows, copy, tmp_path / "population.svg")
     once = copy.read_text()
     page.write_page(rows, copy, tmp_path / "population.svg")
@@ -130,6 +179,24 @@ def test_the_page_takes_the_tables(small, tmp_path, monkeypatch):
     for block in page.blocks(rows).values():
         assert block in once
     assert len(page.drawn(rows).data) == 2
+
+
+def test_the_page_that_is_shipped_counts_the_same_networks_everywhere():
+    shipped = {
+        name: text
+        for _, name, text in re.findall(
+            r"(<!-- population: ([a-z ]+) -->)\n(.*?)\n<!-- end", page.PAGE.read_text(), re.DOTALL
+        )
+    }
+    assert set(shipped) == set(page.blocks(ROWS))
+    generalise, learners = map(int, re.search(r"(\d+) of (\d+) .*? generalise", shipped["summary"]).groups())
+    by_kind = [re.match(r".*? \| (\d+) of (\d+) ", line) for line in shipped["kinds"].splitlines()[2:]]
+    assert sum(int(found[1]) for found in by_kind) == generalise
+    assert sum(int(found[2]) for found in by_kind) == learners
+    assert learners == sum(family.networks for family in population.FAMILIES if family.learns)
+    explained, of = map(int, re.search(r"\| (\d+) of (\d+) ", first(shipped["accounts"])[page.ANY]).groups())
+    assert of == generalise
+    assert len(shipped["missing"].splitlines()) == 2 + of - explained
 
 
 def test_wilsons_interval_is_the_published_one():
@@ -149,6 +216,7 @@ def test_an_account_counts_when_it_reaches_all_three_bars():
     assert not counting.explained_by({"lookup": good | {"is_explanation": False}})
 
 
+@pytest.mark.long
 def test_rows_are_json(small):
     for line in (small / "judged.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=pytest.fail)
