@@ -342,6 +342,13 @@ def test_the_labels_are_those_of_a_verdict():
     assert set(LABELS) <= set(SPANS)
 
 
+def test_the_population_is_counted_as_its_page_counts_it():
+    page = (ROOT / "docs" / "population.md").read_text()
+    circular, explained = re.findall(r"(\d+ of \d+)\b", " ".join(TEXT.split("[a\npopulation]")[1][:300].split()))[:2]
+    assert f"Of these, {circular} (" in page
+    assert f"at least one that is an explanation {explained} (" in page
+
+
 def test_the_files_are_those_that_are_written(workplace: Path, run_command):
     run_command("analyze", "runs/quick")
     written = {path.name for path in (workplace / "runs" / "quick" / "report").iterdir()}
