@@ -211,7 +211,9 @@ def _without(without: Sequence[WithoutCircle], n: int) -> tuple[list[str], list[
     rows = []
     for one in without:
         filled = [f"{key} ({_multiple(one, key, n)})" for key in one.fills]
-        left = [f"{number(one.opposite[key][1])} → {number(one.opposite[key][0])}" for key in one.fills]
+        left = [
+            " → ".join(number(value).replace("-", "−") for value in reversed(one.opposite[key])) for key in one.fills
+        ]
         rows.append(
             (
                 f"k = {one.freq}",
