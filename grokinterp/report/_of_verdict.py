@@ -64,7 +64,7 @@ OF_VERDICT: tuple[PageFigure[Verdict], ...] = (
     ),
     PageFigure(
         "stages-over-training",
-        "The stages over training",
+        "The circles, checkpoint by checkpoint",
         "Above, what the network does at each checkpoint: the pairs it answers, how much of its logits is a function "
         "of the sum s, the clock share, how much of the circles' amplitude is kept with attention held at its mean, "
         "and how much of the neurons' input is a sum of a part from a and one from b. Below, how far each circle's "

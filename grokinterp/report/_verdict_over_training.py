@@ -24,7 +24,7 @@ def stages_over_training_figure(verdict: Verdict) -> go.Figure:
     """
     found, colours = verdict.over_training, shown_circles(verdict)
     assert found
-    figure = new_figure("The stages over training")
+    figure = new_figure("The circles, checkpoint by checkpoint")
     for name, says, colour, dash in _OF_NETWORK:
         values = np.array([getattr(point, name) for point in found.points])
         if np.isfinite(values).any():
