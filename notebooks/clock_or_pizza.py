@@ -124,6 +124,9 @@ list(networks)
 # - **gradient symmetricity**: do the gradients with respect to the embeddings of a and of b point the same way? Near 1
 #   for a pizza, which sees only their sum; lower for a clock;
 # - **distance irrelevance**, as above.
+#
+# The *label* asks something else: by what is the amplitude made? With attention *held* at its mean over all pairs,
+# nothing is left of a product. A pizza whose hole attention has filled keeps about half, and is a pizza again.
 
 # %%
 verdicts = {name: grokinterp.find_verdict(run, full=False, triples=2000) for name, run in networks.items()}
@@ -132,6 +135,8 @@ pd.DataFrame(
         {
             "network": name,
             "label": verdict.label,
+            "as published": verdict.judgement.published,
+            "kept with attention held": verdict.measured.stages.kept,
             "key frequencies": ", ".join(verdict.key_names),
             "clock share": verdict.measured.clock_share,
             "gradient symmetricity": verdict.measured.gradient_symmetricity,
@@ -142,13 +147,15 @@ pd.DataFrame(
 ).set_index("network").round(2)
 
 # %% [markdown]
-# Constant attention gives a pizza, as it must. Ordinary attention does not give a pure clock: it permits one, and on
-# this small task the network does some of both. And look at the distance irrelevance of the pizza: far from an ideal
-# pizza's (above), since its circles fill each other's holes, as the next figure shows.
+# Constant attention gives a pizza, as it must. Ordinary attention permits a product, and none of these networks forms
+# one: with attention held they keep most of their amplitude, the published clocks too. And look at the distance
+# irrelevance of the pizza: far from an ideal pizza's (above), since its circles fill each other's holes, as the next
+# figure shows.
 #
 # ### Circle by circle
 #
-# Thick: the circle alone. Thin: its cosine in the whole network, where others fill its holes.
+# Thick: the circle alone. Dashed: the same with attention held. Thin: its cosine in the whole network, where others
+# fill its holes.
 
 # %%
 figures.circles_alone_figure(verdicts["constant attention"]).update_layout(title_text="")

@@ -193,15 +193,17 @@ figures.weight_norms_figure(report)
 # ## What later work adds
 #
 # Zhong et al. 2023 asked whether such a network multiplies its circles (a *clock*, as described by the paper) or adds
-# them (a *pizza*). Left alone in the embedding, each circle shows what it does:
+# them (a *pizza*, which has a hole where a and b lie opposite). Left alone in the embedding, each circle shows how much
+# it has there:
 
 # %%
 verdict = grokinterp.find_verdict(run, full=False, triples=2000)
 figures.clock_pizza_figure(verdict)
 
 # %%
-verdict.headline, verdict.judgement.reasons_against
+verdict.headline, verdict.judgement.published_says
 
 # %% [markdown]
-# So the network of the paper is a clock for the most part, and some of its circles are pizzas. `clock_or_pizza` goes on
-# from here. How each published number compares with this run is in `docs/reproduction.md`.
+# By the published criterion the network of the paper is a clock. But with attention held at its mean each of its
+# circles is a pizza: what looks like a product is a hole that attention and other circles fill. `clock_or_pizza` goes on from
+# here. How each published number compares with this run is in `docs/reproduction.md`.
