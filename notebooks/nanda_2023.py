@@ -205,5 +205,5 @@ verdict.headline, verdict.judgement.published_says
 
 # %% [markdown]
 # By the published criterion the network of the paper is a clock. But with attention held at its mean each of its
-# circles is a pizza: what looks like a product is a hole that attention and other circles fill. `clock_or_pizza` goes on from
-# here. How each published number compares with this run is in `docs/reproduction.md`.
+# circles is a pizza: what looks like a product is a hole that attention and other circles fill. `clock_or_pizza` goes
+# on from here. How each published number compares with this run is in `docs/reproduction.md`.
