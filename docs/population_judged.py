@@ -10,7 +10,7 @@ import numpy as np
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot, write_whole
-from grokinterp.verdict import THRESHOLDS, Measured, find_verdict, measure_network, principal_circles
+from grokinterp.verdict import THRESHOLDS, Measured, controls, find_verdict, measure_network, principal_circles
 
 Row = dict[str, Any]
 Scores = dict[str, Any]
@@ -35,7 +35,10 @@ def judged(run: Run) -> Row:
     """One network and its nulls by every account of the quick verdict, and its circularity."""
     verdict = find_verdict(run, full=False, triples=TRIPLES)
     snapshot, measured = verdict.snapshot, verdict.measured
-    nulls = {name: _accounts(null) for name, null in verdict.nulls.items()}
+    nulls = {
+        name: _accounts(measure_network(null, measured.keys, triples=TRIPLES, with_stages=False))
+        for name, null in controls(run, snapshot).items()
+    }
     if snapshot.task.config.noise:
         # With all frequencies for keys: no account has more room.
         every = tuple(range(1, snapshot.task.n_answers // 2 + 1))

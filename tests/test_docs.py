@@ -286,6 +286,7 @@ NOT_MEASURES = {
     "compare",
     "compare_runs",
     "remembered",
+    "controls",
 }
 
 

@@ -8,6 +8,7 @@ from ._circles import principal_circles as principal_circles
 from ._circles_alone import CircleAlone as CircleAlone
 from ._circles_alone import circles_alone as circles_alone
 from ._compare import compare as compare
+from ._controls import controls as controls
 from ._controls import with_random_weights as with_random_weights
 from ._controls import with_shuffled_answers as with_shuffled_answers
 from ._evidence import Evidence as Evidence

@@ -82,17 +82,26 @@ class Measured:
 
 
 def measure_network(
-    snapshot: Snapshot, keys: tuple[int, ...], *, triples: int | None = None, with_stages: bool = True
+    snapshot: Snapshot,
+    keys: tuple[int, ...],
+    *,
+    triples: int | None = None,
+    with_stages: bool = True,
+    only_patterns: bool = False,
 ) -> Measured:
     """Measure a network; `triples` of the gradient symmetricity: by default all, or 20,000 where there are more.
 
-    `with_stages`: in cyclic groups; null controls do without.
+    `with_stages`: in cyclic groups; null controls do without. `only_patterns`: see `accounts`.
     """
     task, structure = snapshot.task, snapshot.task.structure
     circular = structure is not None and structure.is_cyclic and structure.is_product
     of_squares = structure is not None and structure.is_cyclic and not structure.is_product
-    asked = accounts_without_product if of_squares else accounts
-    found = {account.name: account for account in asked(snapshot, keys)} if keys else {}
+    tried: tuple[Account, ...] = ()
+    if keys:
+        tried = accounts(snapshot, keys, only_patterns=only_patterns)
+        if of_squares and not only_patterns:
+            tried = accounts_without_product(snapshot, keys)
+    found = {account.name: account for account in tried}
     alike = structure is not None and circular and not structure.inverts_b
     shares = found["mixed"].by_irrep if found and circular else {}
     stages = find_stages(snapshot, keys, shares=shares) if shares and with_stages else None

@@ -232,7 +232,7 @@ def find_verdict(
 
 def _of_control(null: Snapshot, chosen: tuple[int, ...]) -> Measured:
     """A control's measurement, its logits given up before those of the next are made."""
-    measured = measure_network(null, chosen, triples=TRIPLES_OF_CONTROLS, with_stages=False)
+    measured = measure_network(null, chosen, triples=TRIPLES_OF_CONTROLS, with_stages=False, only_patterns=True)
     null.release()
     return measured
 

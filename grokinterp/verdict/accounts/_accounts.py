@@ -116,23 +116,31 @@ MOST_NUMBERS = 0.5
 NUMBERS_OF_QUADRATURE = 6.0
 
 
-def accounts(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:
-    """Every account there is for the task's group; none where the answer is no product of a's and b's elements."""
+def accounts(snapshot: Snapshot, keys: tuple[int, ...], *, only_patterns: bool = False) -> tuple[Account, ...]:
+    """Every account there is for the task's group; none where the answer is no product of a's and b's elements.
+
+    `only_patterns`: of a cyclic group clock, pizza and mixed alone, which are those that null controls are compared by.
+    """
     places = Places.of(snapshot.task)
     if not places.structure.is_product:
         return ()
     if places.structure.is_cyclic:
-        return _of_cyclic(snapshot, places, keys)
+        patterns = _of_patterns(snapshot, places, keys)
+        return patterns if only_patterns else (*patterns, *_of_cyclic(snapshot, keys))
     found = [_of_characters(snapshot, places, keys), _of_neurons("irrep", snapshot, irrep_account(snapshot, keys))]
     cosets = coset_account(snapshot)
     return (*found, _of_neurons("coset", snapshot, cosets)) if cosets else tuple(found)
 
 
-def _of_cyclic(snapshot: Snapshot, places: Places, keys: tuple[int, ...]) -> tuple[Account, ...]:
+def _of_patterns(snapshot: Snapshot, places: Places, keys: tuple[int, ...]) -> tuple[Account, ...]:
     group = InGroup.of(snapshot)
-    patterns = fit_patterns(snapshot.logits, places, keys)
+    return tuple(_of_pattern(group, *fit) for fit in fit_patterns(snapshot.logits, places, keys).items())
+
+
+def _of_cyclic(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:
+    group = InGroup.of(snapshot)
     met: Iterable[Meeting] = meetings(snapshot, group)
-    found = [*(_of_pattern(group, *fit) for fit in patterns.items()), *_of_answer(group, keys)]
+    found = _of_answer(group, keys)
     if snapshot.config.n_layers == 1:
         (only,) = met = tuple(met)
         integrals = integral_account(group, quadrature_of(only, keys))
