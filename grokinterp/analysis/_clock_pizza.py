@@ -4,7 +4,7 @@ Both judge only a network that knows the answer: an untrained one has values nea
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.models import FastForward, not_covered_by_fast_forward
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
@@ -108,10 +109,10 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
             f"n = {n}: the gradient symmetricity needs 1 to {n_triples:,} triples of {task.name}; "
             "leave n out to take them all"
         )
+    triples = None if n is None else _shuffled(n_triples, seed)[:n]
     total, count = 0.0, 0
-    with _in_float64(snapshot.model):
-        for cosines in _cosines(snapshot, None if n is None else _shuffled(n_triples, seed)[:n]):
-            total, count = total + float(cosines.sum()), count + len(cosines)
+    for cosines in _cosines(snapshot, triples):
+        total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
 
 
@@ -153,31 +154,60 @@ def _cosines(
     snapshot: Snapshot, triples: Int[torch.Tensor, " triple"] | None
 ) -> Iterator[Float[torch.Tensor, " triple"]]:
     """The cosines that exist, in parts: of the triples pair · n_answers + c, or of every c for every pair."""
-    model, task = snapshot.model, snapshot.task
-    # In parallel with attention, the MLP reads the residual before it.
-    after_attention = "" if snapshot.config.parallel_attn_mlp else f"{snapshot.last_block}.hook_resid_mid"
+    task = snapshot.task
     pairs = torch.arange(task.n_pairs) if triples is None else triples // task.n_answers
     answers = range(task.n_answers) if triples is None else [triples % task.n_answers]
-    for chunk in torch.arange(len(pairs)).split(CHUNK):
-        with torch.enable_grad():
-            embedded, logits = _embedded_and_logits(model, task.tokens[pairs[chunk]], after_attention)
-            for answer in answers:
-                wanted = logits[:, answer] if isinstance(answer, int) else logits[range(len(chunk)), answer[chunk]]
-                # No row depends on another, so that the gradient of their sum holds the gradient of each.
-                (gradient,) = torch.autograd.grad(wanted.sum(), embedded, retain_graph=True)
-                yield _existing_cosines(*(gradient[:, task.positions.index(letter)] for letter in "ab"))
+    with _evaluated(snapshot) as evaluate:
+        for chunk in torch.arange(len(pairs)).split(CHUNK):
+            with torch.enable_grad():
+                of_a, of_b, logits = evaluate(pairs[chunk])
+                for answer in answers:
+                    wanted = logits[:, answer] if isinstance(answer, int) else logits[range(len(chunk)), answer[chunk]]
+                    # No row depends on another, so that the gradient of their sum holds the gradient of each.
+                    yield _existing_cosines(*torch.autograd.grad(wanted.sum(), (of_a, of_b), retain_graph=True))
+
+
+@contextmanager
+def _evaluated(snapshot: Snapshot) -> Iterator[Callable[[torch.Tensor], tuple[torch.Tensor, ...]]]:
+    """What gives E_a, E_b and the logits of some pairs as a function of them, float64."""
+    task = snapshot.task
+    if not_covered_by_fast_forward(snapshot.config, task) is None and not _has_hooks(snapshot):
+        weights = {name: weight.detach().double() for name, weight in snapshot.weights.items()}
+        W_E, rest = weights["embed.W_E"], weights["embed.W_E"][task.n_symbols :]
+
+        def fast(pairs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            # Every pair has two symbols of its own.
+            of_a, of_b = (W_E[symbols[pairs]].requires_grad_() for symbols in task.inputs)
+            forward = FastForward(snapshot.config, {**weights, "embed.W_E": torch.cat([of_a, of_b, rest])})
+            place = torch.arange(len(pairs))
+            return of_a, of_b, forward.activations(forward.batch(place, len(pairs) + place)).logits
+
+        yield fast
+        return
+    # In parallel with attention, the MLP reads the residual before it.
+    after_attention = "" if snapshot.config.parallel_attn_mlp else f"{snapshot.last_block}.hook_resid_mid"
+    with _in_float64(snapshot.model):
+        yield lambda pairs: _embedded_and_logits(snapshot.model, task, pairs, after_attention)
+
+
+def _has_hooks(snapshot: Snapshot) -> bool:
+    """Whether somebody has changed what the network computes by hooks of its own."""
+    model = vars(snapshot).get("model")
+    return model is not None and any(point.fwd_hooks for point in model.hook_dict.values())
 
 
 def _embedded_and_logits(
-    model: "HookedTransformer", tokens: Int[torch.Tensor, "row pos"], after_attention: str
-) -> tuple[Float[torch.Tensor, "row pos d_model"], Float[torch.Tensor, "row out"]]:
-    """What `hook_embed` sees, and the logits at the last position as a function of it."""
-    embedded = torch.empty(0)
+    model: "HookedTransformer", task: Task, pairs: Int[torch.Tensor, " row"], after_attention: str
+) -> tuple[Float[torch.Tensor, "row d_model"], Float[torch.Tensor, "row d_model"], Float[torch.Tensor, "row out"]]:
+    """What `hook_embed` sees of a and of b, and the logits at the last position as a function of it."""
+    leaves: list[torch.Tensor] = []
 
     def leaf(value: torch.Tensor, hook: object) -> torch.Tensor:  # noqa: ARG001 (transformer_lens names it)
-        nonlocal embedded
-        embedded = value.detach().requires_grad_()
-        return embedded
+        by_position = list(value.detach().unbind(dim=1))
+        for place in (task.positions.index(letter) for letter in "ab"):
+            leaves.append(by_position[place].clone().requires_grad_())
+            by_position[place] = leaves[-1]
+        return torch.stack(by_position, dim=1)
 
     def last_position(value: torch.Tensor, hook: object) -> torch.Tensor:  # noqa: ARG001
         return value[:, -1:]
@@ -186,8 +216,8 @@ def _embedded_and_logits(
     # From the last layer's MLP on, only the last position is read: the others would be most of the work.
     if after_attention in model.hook_dict:
         hooks.append((after_attention, last_position))
-    logits = model.run_with_hooks(tokens, fwd_hooks=hooks)
-    return embedded, logits[:, -1]
+    logits = model.run_with_hooks(task.tokens[pairs], fwd_hooks=hooks)
+    return leaves[0], leaves[1], logits[:, -1]
 
 
 def _existing_cosines(
