@@ -57,10 +57,18 @@ def test_the_example_of_a_notebook_runs():
         [sys.executable, "-c", notebook + more], check=True, cwd=ROOT, capture_output=True, text=True
     ).stdout.splitlines()
     # What `make demo` prints is said of the same run.
-    assert (f"clock: {ran[2]}", ran[0]) == (label, finding)
-    # "though two of its circles are pizzas"
-    assert ran[1].startswith("clock ['circles ") and ran[1].endswith(" behave like pizzas']")
-    assert ran[1].count("(clock-and-pizza fit ") == 2
+    assert (f"filled pizza: {ran[-1]}", ran[0]) == (label, finding)
+    assert ran[1] == "filled pizza | by the published criterion: clock"
+    circles = [
+        re.fullmatch(r"(\d+) (\w* ?pizza) keeps ([\d.]+) of its amplitude with attention held", r) for r in ran[2:-1]
+    ]
+    assert [(int(found[1]), found[2]) for found in circles if found] == [
+        (14, "pizza"),
+        (35, "filled pizza"),
+        (41, "pizza"),
+        (42, "overfilled pizza"),
+        (52, "filled pizza"),
+    ]
 
 
 def test_the_example_with_a_library_runs(capsys):
