@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Float
 
 from ._components import Places, mean_by_quotient
 from ._logits import LogitDecomposition
@@ -147,14 +148,12 @@ def _relabelled_shares(
         a, c = random.permutation(n), random.permutation(n)
         b = place_b[np.searchsorted(np.sort(structure.inputs_b), structure.inputs_a[a[of_b]])]
         relabelled = answers[np.ix_(a, b)].reshape(-1)
-        by_answer = grid[np.argsort(relabelled, kind="stable")]
-        ends = np.cumsum(counts)
+        sums = torch.zeros(n, logits.shape[1], dtype=torch.float64)
+        for start in range(0, len(grid), step):
+            rows = torch.from_numpy(logits[grid[start : start + step]]).double()
+            sums.index_add_(0, torch.from_numpy(relabelled[start : start + step]), rows)
         means = np.zeros((n, n))
-        for first, last in _runs(ends, step):
-            start = ends[first - 1] if first else 0
-            rows = _centred(logits[by_answer[start : ends[last - 1]]][:, outputs])
-            sums = np.add.reduceat(rows, ends[first:last] - counts[first:last] - start, axis=0)
-            means[places.answered[first:last]] = sums / counts[first:last, None]
+        means[places.answered] = _centred(sums.numpy()[places.answered][:, outputs]) / counts[:, None]
         profile = mean_by_quotient(means[:, c], structure, places.answered)
         coefficients = structure.basis.class_functions[1:] @ profile
         variance = float(squares @ weights[relabelled]) or 1.0
@@ -168,17 +167,6 @@ def _centred(rows: Float[np.ndarray, "row n"]) -> Float[np.ndarray, "row n"]:
 
 def _squares(rows: Float[np.ndarray, "row n"]) -> Float[np.ndarray, " row"]:
     return np.einsum("nc,nc->n", rows, rows, dtype=np.float64)
-
-
-def _runs(ends: Int[np.ndarray, " answer"], most: int) -> list[tuple[int, int]]:
-    """Runs of answers, first and last + 1, with at most so many pairs each, or one answer."""
-    runs, first = [], 0
-    while first < len(ends):
-        before = ends[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + most, side="right")))
-        runs.append((first, last))
-        first = last
-    return runs
 
 
 def _relabelings(n: int) -> int:
