@@ -34,7 +34,8 @@ class Isolated:
 
     @classmethod
     def of(cls, snapshot: Snapshot, freq: int) -> "Isolated":
-        """
+        """Of a network, one frequency.
+
         >>> from grokinterp.models import ModelConfig, initial_weights
         >>> from grokinterp.tasks import Task, TaskConfig
         >>> task, config = Task(TaskConfig(p=7)), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24)

@@ -213,8 +213,13 @@ def of_circles(slow: Slow, L: np.ndarray) -> dict[str, float]:
         changed[rows] = kept @ np.linalg.lstsq(kept, W_E[rows], rcond=1e-9)[0]
         f = amplitude(slow, centred(slow.in_group(slow.logits_of(slow.inputs(changed)))), place)
         whole = amplitude(slow, L, place)
-        cosine = np.abs(np.cos(np.pi * key * np.arange(slow.n) / slow.n))
-        o, slope = np.linalg.lstsq(np.stack([np.ones(slow.n), cosine], axis=1), f, rcond=1e-9)[0]
+        c = np.abs(np.cos(np.pi * key * np.arange(slow.n) / slow.n))
+        columns = np.stack([np.ones(slow.n), c, c - c**2], axis=1)
+        fits = [np.linalg.lstsq(columns[:, :width], f, rcond=1e-9)[0] for width in (2, 3)]
+        left = [((f - columns[:, : len(fit)] @ fit) ** 2).sum() for fit in fits]
+        # The third term where it leaves a tenth of what is left without it, on a circle of six points or more.
+        better = slow.n // math.gcd(slow.n, key) >= 6 and left[1] < 0.1 * left[0]
+        o, slope, *_ = fits[1] if better else fits[0]
         e_of.append(o + slope)
         clockness.append(np.clip(o / (o + slope), 0, 1))
         alone.append(np.clip(f.mean() / whole.mean(), 0, 1) if whole.mean() > 0 else 0.0)

@@ -131,8 +131,10 @@ def test_the_scale_of_loss_recovered_is_that_of_guessing_and_of_the_network(resi
 def test_tasks_without_an_account_and_networks_without_keys_say_that() -> None:
     squares = Task(TaskConfig(p=7, operation="x2+y2"))
     found = quick(10 * np.eye(squares.n_answers)[squares.answers], squares)
+    assert found.judgement.unexplained == "table"
+    says = "but its logits only single out the answer, as a table does (table fit 100 %)."
+    assert found.headline == f"This network answers {squares.name}, {says}"
+    latin = Task(TaskConfig(operation="table", table=["0,1,2", "2,0,1", "1,1,0"]))
+    found = quick(10 * np.eye(latin.n_answers)[latin.answers], latin)
     assert found.judgement.unexplained == "no account"
-    assert (
-        found.headline
-        == f"This network answers {squares.name}, and there is no account of such a task that could be tested."
-    )
+    assert found.headline.endswith(", and there is no account of such a task that could be tested.")
