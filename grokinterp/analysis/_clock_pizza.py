@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import FastForward, not_covered_by_fast_forward
+from grokinterp.models import FastForward
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
@@ -171,14 +171,14 @@ def _cosines(
 def _evaluated(snapshot: Snapshot) -> Iterator[Callable[[torch.Tensor], tuple[torch.Tensor, ...]]]:
     """What gives E_a, E_b and the logits of some pairs as a function of them, float64."""
     task = snapshot.task
-    if not_covered_by_fast_forward(snapshot.config, task) is None and not _has_hooks(snapshot):
+    if snapshot.fast_forward and not _has_hooks(snapshot):
         weights = {name: weight.detach().double() for name, weight in snapshot.weights.items()}
-        W_E, rest = weights["embed.W_E"], weights["embed.W_E"][task.n_symbols :]
+        whole, W_E = FastForward(snapshot.config, weights), weights["embed.W_E"]
 
         def fast(pairs: torch.Tensor) -> tuple[torch.Tensor, ...]:
             # Every pair has two symbols of its own.
             of_a, of_b = (W_E[symbols[pairs]].requires_grad_() for symbols in task.inputs)
-            forward = FastForward(snapshot.config, {**weights, "embed.W_E": torch.cat([of_a, of_b, rest])})
+            forward = whole.with_symbols(torch.cat([of_a, of_b]))
             place = torch.arange(len(pairs))
             return of_a, of_b, forward.activations(forward.batch(place, len(pairs) + place)).logits
 

@@ -61,17 +61,6 @@ class FastActivations(NamedTuple):
     logits: Float[torch.Tensor, "pair out"]
 
 
-class FastInputs(NamedTuple):
-    """z, and what it is multiplied with, see `FastProducts`."""
-
-    z: Float[torch.Tensor, "pair width"]
-    to_neurons: Float[torch.Tensor, "width d_mlp"]
-    neuron_bias: Float[torch.Tensor, " d_mlp"]
-    W_L: Float[torch.Tensor, "d_mlp out"]
-    to_logits: Float[torch.Tensor, "width out"]
-    logit_bias: Float[torch.Tensor, " out"]
-
-
 class FastProducts(NamedTuple):
     """What the last two lines of the formulas above multiply z with.
 
@@ -83,6 +72,13 @@ class FastProducts(NamedTuple):
     W_L: Float[torch.Tensor, "d_mlp out"]
     to_logits: Float[torch.Tensor, "width out"]
     logit_bias: Float[torch.Tensor, " out"]
+
+
+class FastInputs(NamedTuple):
+    """z of some pairs, and what it is multiplied with."""
+
+    z: Float[torch.Tensor, "pair width"]
+    products: FastProducts
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,13 +160,19 @@ class FastForward:
         reason = not_covered_by_fast_forward(config)
         if reason:
             raise ValueError(f"the fast forward does not cover this model: {reason}")
-        self.config, self.summation = config, summation
+        self.config = config
+        self.summation: Summation = summation
         self.parameters = {name.removeprefix("blocks.0."): value for name, value in parameters.items()}
 
     def batch(self, a: PairIndex, b: PairIndex) -> PairBatch:
         """Pairs to evaluate; keep it when the same pairs are evaluated again and again."""
         n_positions = len(self.parameters["pos_embed.W_pos"])
         return PairBatch(a.contiguous(), b.contiguous(), self._n_symbols, n_positions, self.config.n_heads)
+
+    def with_symbols(self, symbols: Float[torch.Tensor, "symbol d_model"]) -> "FastForward":
+        """The network with other symbols, given by their embeddings; `=` and an operator stay."""
+        W_E = torch.cat([symbols, self.parameters["embed.W_E"][self._n_symbols :]])
+        return FastForward(self.config, {**self.parameters, "embed.W_E": W_E}, summation=self.summation)
 
     @property
     def _n_symbols(self) -> int:
@@ -197,7 +199,7 @@ class FastForward:
     def mlp_inputs(self, batch: PairBatch) -> FastInputs:
         """What the neurons' inputs and the logits are made of before the non-linearity."""
         tables = self.tables()
-        return FastInputs(self._z(batch, tables, self._pattern(batch, tables)), *self.products())
+        return FastInputs(self._z(batch, tables, self._pattern(batch, tables)), self.products())
 
     def pattern(self, batch: PairBatch) -> Float[torch.Tensor, "pair head pos"]:
         """Attention from `=` to every position."""

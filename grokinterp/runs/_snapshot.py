@@ -89,14 +89,18 @@ class Snapshot:
             return self.weight("unembed.W_U")[:, : self.task.n_answers].T
         return (self.weight(f"{self.last_block}.mlp.W_out") @ self.weight("unembed.W_U")[:, : self.task.n_answers]).T
 
+    @cached_property
+    def fast_forward(self) -> FastForward | None:
+        """The fast forward of these weights; None for a network or task that it does not cover."""
+        return None if not_covered_by_fast_forward(self.config, self.task) else FastForward(self.config, self.weights)
+
     @torch.no_grad()
     def fast(self) -> FastActivations:
         """Pattern, neurons and logits of all pairs by the fast forward; by the model where that does not cover it."""
-        if not_covered_by_fast_forward(self.config, self.task):
-            pattern = torch.from_numpy(self.pattern)
-            return FastActivations(pattern, torch.from_numpy(self.neurons), self._logits_of_model())
-        fast = FastForward(self.config, self.weights)
-        return fast.activations(fast.batch(*self.task.inputs))
+        if fast := self.fast_forward:
+            return fast.activations(fast.batch(*self.task.inputs))
+        pattern = torch.from_numpy(self.pattern)
+        return FastActivations(pattern, torch.from_numpy(self.neurons), self._logits_of_model())
 
     @property
     def is_large(self) -> bool:
@@ -112,13 +116,12 @@ class Snapshot:
     @torch.no_grad()
     def _evaluate(self, logits: Float[np.ndarray, "some answer"], pairs: Int[torch.Tensor, " some"]) -> None:
         """Write the logits of some pairs."""
-        if not_covered_by_fast_forward(self.config, self.task):
-            size, forward = CHUNK, lambda chunk: self.model(self.task.tokens[chunk])[:, -1]
-        else:
-            size, fast = FAST_CHUNK, FastForward(self.config, self.weights)
+        fast, size = self.fast_forward, FAST_CHUNK if self.fast_forward else CHUNK
 
-            def forward(chunk: torch.Tensor) -> torch.Tensor:
-                return fast.activations(fast.batch(*(symbols[chunk] for symbols in self.task.inputs))).logits
+        def forward(chunk: torch.Tensor) -> torch.Tensor:
+            if fast is None:
+                return self.model(self.task.tokens[chunk])[:, -1]
+            return fast.activations(fast.batch(*(symbols[chunk] for symbols in self.task.inputs))).logits
 
         for start in range(0, len(pairs), size):
             found = forward(pairs[start : start + size])
@@ -157,23 +160,24 @@ class Snapshot:
         if not self.is_large:
             return (self.neurons if which == "post" else self._neuron_inputs)[pairs]
         chosen = torch.from_numpy(pairs.reshape(-1))
-        if not_covered_by_fast_forward(self.config, self.task):
-            found = torch.cat([chunk[:, -1] for chunk in self._cached(hook, chosen)])
+        if fast := self.fast_forward:
+            found = self._by_fast_forward(fast, chosen, which)
         else:
-            found = self._by_fast_forward(chosen, which)
+            found = torch.cat([chunk[:, -1] for chunk in self._cached(hook, chosen)])
         return found.numpy().reshape(*pairs.shape, -1)
 
-    def _by_fast_forward(self, pairs: Int[torch.Tensor, " some"], which: Literal["pre", "post"]) -> torch.Tensor:
-        fast = FastForward(self.config, self.weights)
+    def _by_fast_forward(
+        self, fast: FastForward, pairs: Int[torch.Tensor, " some"], which: Literal["pre", "post"]
+    ) -> torch.Tensor:
         inputs = fast.neuron_inputs(fast.batch(*(symbols[pairs] for symbols in self.task.inputs)))
         return inputs if which == "pre" else ACTIVATIONS[self.config.act_fn].of(inputs)
 
     @torch.no_grad()
     def _of_all(self, which: Literal["pre", "post"]) -> Float[np.ndarray, "pair d_mlp"]:
-        if not_covered_by_fast_forward(self.config, self.task):
-            return self.activation(f"{self.last_block}.mlp.hook_{which}").numpy()
-        chunks = torch.arange(self.task.n_pairs).split(FAST_CHUNK)
-        return torch.cat([self._by_fast_forward(chunk, which) for chunk in chunks]).numpy()
+        if fast := self.fast_forward:
+            chunks = torch.arange(self.task.n_pairs).split(FAST_CHUNK)
+            return torch.cat([self._by_fast_forward(fast, chunk, which) for chunk in chunks]).numpy()
+        return self.activation(f"{self.last_block}.mlp.hook_{which}").numpy()
 
     @cached_property
     def _neuron_inputs(self) -> Float[np.ndarray, "pair d_mlp"]:
@@ -189,11 +193,10 @@ class Snapshot:
         """Attention of the last layer from `=` to every position of `task.positions`; no head where there is none."""
         if self.config.architecture == "mlp":
             return np.empty((self.task.n_pairs, 0, len(self.task.positions)), dtype=np.float32)
-        if not_covered_by_fast_forward(self.config, self.task):
-            chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
-            return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
-        fast = FastForward(self.config, self.weights)
-        return fast.pattern(fast.batch(*self.task.inputs)).detach().numpy()
+        if fast := self.fast_forward:
+            return fast.pattern(fast.batch(*self.task.inputs)).detach().numpy()
+        chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
+        return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
 
     def activation(self, name: str, position: int = -1) -> Float[torch.Tensor, "pair ..."]:
         """Any hook's activation at a position, the last, over all pairs, by `run_with_cache` in chunks of pairs."""

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places
-from grokinterp.models import ACTIVATIONS, FastForward, not_covered_by_fast_forward
+from grokinterp.models import ACTIVATIONS, FastForward
 from grokinterp.runs import Snapshot
 
 from ._replaced import with_embeddings_in
@@ -49,13 +49,13 @@ class Isolated:
     @property
     def is_covered(self) -> bool:
         """Whether the fast forward covers the network."""
-        return not_covered_by_fast_forward(self.snapshot.config, self.snapshot.task) is None
+        return self.snapshot.fast_forward is not None
 
     def amplitude(self) -> Pattern:
         """f_k(d), see `amplitude_by_distance`."""
-        if not self.is_covered:
-            return amplitude_by_distance(self.snapshot.logits, Places.of(self.snapshot.task), self.freq)
-        return _Parts.of(self).amplitude(None)
+        if self.is_covered:
+            return _Parts.of(self).amplitude(None)
+        return amplitude_by_distance(self.snapshot.logits, Places.of(self.snapshot.task), self.freq)
 
     def held_amplitude(self, pattern: Float[torch.Tensor, "head pos"]) -> Pattern:
         """The same with the attention of every pair held at `pattern`; of a network that the fast forward covers."""
@@ -82,7 +82,8 @@ class _Parts:
     @torch.no_grad()
     def of(cls, isolated: Isolated) -> "_Parts":
         snapshot, freq = isolated.snapshot, isolated.freq
-        fast, places = FastForward(snapshot.config, snapshot.weights), Places.of(snapshot.task)
+        fast, places = snapshot.fast_forward, Places.of(snapshot.task)
+        assert fast is not None
         structure, (heads, d_head) = places.structure, (snapshot.config.n_heads, snapshot.config.d_head)
         angles = 2 * np.pi * freq * np.arange(structure.n) / structure.n
         of_answers = torch.from_numpy(np.stack([np.cos(angles), np.sin(angles)], axis=1)).float()

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places, largest_logits, losses_by_row
-from grokinterp.models import FastForward, not_covered_by_fast_forward
 from grokinterp.runs import CHUNK, FAST_CHUNK, Snapshot
 
 
@@ -101,7 +100,7 @@ def with_averaged_embeddings(snapshot: Snapshot) -> Outcome:
     """
     W_E, tokens, place_of_b = snapshot.weights["embed.W_E"], snapshot.task.tokens, snapshot.task.positions.index("b")
     place_of_a = snapshot.task.positions.index("a")
-    if not_covered_by_fast_forward(snapshot.config, snapshot.task) is None:
+    if snapshot.fast_forward:
         n = snapshot.task.n_symbols
         a, b = torch.triu_indices(n, n)
         # Every unordered pair is a symbol of its own, at both places.
@@ -121,8 +120,8 @@ def logits_of_symbols(
     b: Int[torch.Tensor, " pair"],
 ) -> Float[np.ndarray, "pair answer"]:
     """Logits of pairs of other symbols, given by their embeddings, in a network that the fast forward covers."""
-    W_E = torch.cat([symbols, snapshot.weights["embed.W_E"][snapshot.task.n_symbols :]])
-    fast = FastForward(snapshot.config, {**snapshot.weights, "embed.W_E": W_E})
+    assert snapshot.fast_forward is not None
+    fast = snapshot.fast_forward.with_symbols(symbols)
     chunks = zip(a.split(FAST_CHUNK), b.split(FAST_CHUNK), strict=True)
     found = torch.cat([fast.activations(fast.batch(*chunk)).logits for chunk in chunks])
     return found[:, : snapshot.task.n_answers].numpy()

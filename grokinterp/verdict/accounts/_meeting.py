@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from grokinterp.models import ACTIVATIONS, FastForward, FastInputs, not_covered_by_fast_forward
+from grokinterp.models import ACTIVATIONS, FastInputs
 from grokinterp.runs import Snapshot
 from grokinterp.verdict._replaced import logits_with
 
@@ -34,8 +34,8 @@ class Meeting:
         """The logits of the pairs in the group with these inputs of the neurons at the positions."""
         task, outputs = self.snapshot.task, self.group.places.structure.outputs
         if self.parts:
-            active = ACTIVATIONS[self.snapshot.config.act_fn].of(inputs[0].to(self.parts.W_L.dtype))
-            logits = torch.addmm(self._bypass, active, self.parts.W_L)
+            active = ACTIVATIONS[self.snapshot.config.act_fn].of(inputs[0].to(self.parts.products.W_L.dtype))
+            logits = torch.addmm(self._bypass, active, self.parts.products.W_L)
             return logits[:, : task.n_answers].double().numpy()[:, outputs]
         hook, pairs, replaced = self._hook, self.group.places.grid.reshape(-1), {}
         for position, values in zip(self.positions, inputs, strict=True):
@@ -47,14 +47,17 @@ class Meeting:
     @cached_property
     def _bypass(self) -> Float[torch.Tensor, "pair out"]:
         assert self.parts is not None
-        return torch.addmm(self.parts.logit_bias, self.parts.z, self.parts.to_logits)
+        return torch.addmm(self.parts.products.logit_bias, self.parts.z, self.parts.products.to_logits)
 
     def blind_logits(self) -> Float[np.ndarray, "pair n"]:
         """The logits where every neuron has its mean input."""
         constants = [torch.from_numpy(place.of_a.mean(axis=0)) for place in self.places]
         if not self.parts:
             return self.logits([one.expand(self.group.n**2, -1) for one in constants])
-        written = ACTIVATIONS[self.snapshot.config.act_fn].of(constants[0].to(self.parts.W_L.dtype)) @ self.parts.W_L
+        written = (
+            ACTIVATIONS[self.snapshot.config.act_fn].of(constants[0].to(self.parts.products.W_L.dtype))
+            @ self.parts.products.W_L
+        )
         logits = (self._bypass + written)[:, : self.snapshot.task.n_answers].double().numpy()
         return logits[:, self.group.places.structure.outputs]
 
@@ -79,13 +82,13 @@ class Meeting:
 def meetings(snapshot: Snapshot, group: InGroup) -> Iterator[Meeting]:
     """The neurons of each layer, the first layer first."""
     n, pairs, config = group.n, group.places.grid.reshape(-1), snapshot.config
-    if not_covered_by_fast_forward(config, snapshot.task) is None:
+    if fast := snapshot.fast_forward:
         # Inputs are linear in what the heads write, which is narrower.
-        fast, (a, b) = FastForward(config, snapshot.weights), snapshot.task.inputs
+        a, b = snapshot.task.inputs
         with torch.no_grad():
             parts = fast.mlp_inputs(fast.batch(a[pairs], b[pairs]))
         X = parts.z.double().numpy().reshape(n, n, -1)
-        place = Place(X, parts.to_neurons.double().numpy(), parts.neuron_bias.double().numpy())
+        place = Place(X, parts.products.to_neurons.double().numpy(), parts.products.neuron_bias.double().numpy())
         yield Meeting(snapshot, group, 0, (-1,), (place,), parts)
         return
     for layer in range(config.n_layers):

@@ -160,12 +160,10 @@ class InGroup:
         squares = np.einsum("pc,pc->p", missed, missed) @ self.weights[self.answers]
         return 1 - float(squares) / self.total if self.total else 0.0
 
-    def of_logits(self, logits: Logits, explained: float | None = None) -> Scores:
-        """Scores of any logits over the pairs of the group; `explained` where it is known already."""
-        if explained is None:
-            explained = self.explained_by(logits)
+    def of_logits(self, logits: Logits) -> Scores:
+        """Scores of any logits over the pairs of the group."""
         loss = float(losses_by_row(logits, self.answers).mean())
         accuracy = float((logits.argmax(axis=1) == self.answers).mean())
         found = recovered(loss, self.own_loss, self.n)
         tempered = self._tempered(logits, self.answers, np.ones(len(logits))) if self.scale < 1 else found
-        return Scores(whole(explained), loss, accuracy, found, tempered)
+        return Scores(whole(self.explained_by(logits)), loss, accuracy, found, tempered)

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places
-from grokinterp.models import not_covered_by_fast_forward
 from grokinterp.runs import Snapshot
 from grokinterp.verdict._replaced import logits_of_symbols, logits_with, with_embeddings_in
 
@@ -36,7 +35,7 @@ def logits_with_a_turned(
         W_E[rows] += np.stack([np.cos(theta + angle), np.sin(theta + angle)]).T @ uv - wave.T @ uv
     at, chosen, own = snapshot.task.positions.index("a"), torch.from_numpy(pairs), snapshot.weights["embed.W_E"]
     turned = torch.from_numpy(W_E).to(own.dtype)
-    if not_covered_by_fast_forward(snapshot.config, snapshot.task) is None:
+    if snapshot.fast_forward:
         a, b = (symbols[chosen] for symbols in snapshot.task.inputs)
         symbols = torch.cat([turned, own[: snapshot.task.n_symbols]])
         return logits_of_symbols(snapshot, symbols, a, b + len(turned))

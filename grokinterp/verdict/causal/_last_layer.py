@@ -18,7 +18,7 @@ from functools import cached_property
 import torch
 from jaxtyping import Float, Int
 
-from grokinterp.models import ACTIVATIONS, FastForward, normalized, not_covered_by_fast_forward
+from grokinterp.models import ACTIVATIONS, FastForward, normalized
 from grokinterp.runs import Snapshot
 from grokinterp.training import accuracy, cross_entropy
 
@@ -54,8 +54,8 @@ class LastLayer:
         """
         if snapshot.config.architecture == "mlp":
             return cls(snapshot, None, None, pairs)
-        if not_covered_by_fast_forward(snapshot.config, snapshot.task) is None:
-            return cls(snapshot, *_by_fast_forward(snapshot, pairs), pairs)
+        if fast := snapshot.fast_forward:
+            return cls(snapshot, *_by_fast_forward(snapshot, fast, pairs), pairs)
         tokens = snapshot.task.tokens if pairs is None else snapshot.task.tokens[pairs]
         names = [f"{snapshot.last_block}.hook_resid_pre", f"{snapshot.last_block}.attn.hook_z"]
         resid_pre, z = (value[:, -1] for value in cached(snapshot, names, tokens))
@@ -168,10 +168,10 @@ class LastLayer:
 
 @torch.no_grad()
 def _by_fast_forward(
-    snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"] | None
+    snapshot: Snapshot, fast: FastForward, pairs: Int[torch.Tensor, " pair"] | None
 ) -> tuple[Residual, Float[torch.Tensor, "pair head d_head"]]:
     """The residual before the only layer, which all pairs have in common at `=`, and the heads' values."""
-    fast, (a, b) = FastForward(snapshot.config, snapshot.weights), snapshot.task.inputs
+    a, b = snapshot.task.inputs
     z = fast.heads(fast.batch(a, b) if pairs is None else fast.batch(a[pairs], b[pairs]))
     resid_pre = snapshot.weights["embed.W_E"][snapshot.task.equals_token] + snapshot.weights["pos_embed.W_pos"][-1]
     return resid_pre.detach().expand(len(z), -1), z
