@@ -12,7 +12,14 @@ from grokinterp.models import ModelConfig, weight_shapes
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task, TaskConfig
 from grokinterp.verdict import Patching, patch
-from grokinterp.verdict.causal._patching import _mixed_answers, _patched_answers, _places, _with_partners
+from grokinterp.verdict.causal import LastLayer
+from grokinterp.verdict.causal._patching import (
+    _logits_with,
+    _mixed_answers,
+    _patched_answers,
+    _places,
+    _with_partners,
+)
 
 
 def knowing(task: Task) -> np.ndarray:
@@ -130,9 +137,49 @@ def test_an_embedding_put_in_makes_the_mixed_pair(model, settings):
     # Without attention everything goes through the neurons.
     if config.architecture == "mlp":
         assert answers["neurons"].tolist() == given[partners].tolist()
-    assert [
-        name for name, hook in snapshot.model.hook_dict.items() if any(not h.is_permanent for h in hook.fwd_hooks)
-    ] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ({}, {}),
+        ({"parallel_attn_mlp": True}, {}),
+        ({"n_layers": 2, "normalization": "LN"}, {}),
+        ({"attention_rate": 0.3}, {"operator_token": True}),
+        ({"architecture": "mlp", "n_layers": 2}, {"equals_token": False}),
+    ],
+)
+def test_what_is_put_in_does_what_a_hook_does(model, settings):
+    task = Task(TaskConfig(p=7, **settings))
+    config = ModelConfig(n_heads=2, d_model=16, d_head=8, d_mlp=24, biases="all", **model)
+    generator = torch.Generator().manual_seed(5)
+    shapes = weight_shapes(config, task).items()
+    snapshot = Snapshot(0, task, config, {name: 0.5 * torch.randn(s, generator=generator) for name, s in shapes})
+    rng = np.random.default_rng(1)
+    clean, partners = _with_partners(task, np.arange(49), "unequal", rng)
+    places = _places(snapshot, rng)
+    by_name = {place.name: place for place in places}
+    own, theirs = (LastLayer.of(snapshot, torch.from_numpy(pairs)) for pairs in (clean, partners))
+    half = next(place.neurons for place in places if place.neurons is not None)
+    block, everything = snapshot.last_block, slice(None)
+    hooked = {"neurons": ("mlp.hook_post", everything), "half of the neurons": ("mlp.hook_post", half)}
+    if config.architecture == "transformer":
+        hooked["attention output"] = ("hook_attn_out", everything)
+    for name, (hook, columns) in hooked.items():
+        _, cache = snapshot.model.run_with_cache(task.tokens[partners], names_filter=f"{block}.{hook}")
+        value = cache[f"{block}.{hook}"]
+
+        def put(activation, hook, value=value, columns=columns):  # noqa: ARG001
+            patched = activation.clone()
+            patched[:, -1, columns] = value[:, -1, columns]
+            return patched
+
+        hooked_model = snapshot.model.run_with_hooks(task.tokens[clean], fwd_hooks=[(f"{block}.{hook}", put)])
+        expected = hooked_model[:, -1, : task.n_answers]
+        assert torch.allclose(_logits_with(by_name[name], own, theirs), expected, atol=1e-4, rtol=1e-4), name
+        # At `=`, neurons beside attention read nothing of the pair.
+        changes = name == "attention output" or not config.parallel_attn_mlp
+        assert torch.allclose(torch.from_numpy(snapshot.logits[clean]), expected, atol=1e-2) != changes, name
 
 
 def test_shares_add_up_and_chunks_do_not_matter(tiny_run, monkeypatch):

@@ -160,24 +160,20 @@ def _of_transformer(snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"]) -> tu
     """The only layer's inputs from a and b at the last position, and the logits of its neurons."""
     last = LastLayer.of(snapshot, pairs if snapshot.is_large else None)
     task, weights, tokens = snapshot.task, snapshot.weights, snapshot.task.tokens[pairs]
-    W_E, W_V, W_in = weights["embed.W_E"], last.weight("attn.W_V"), last.weight("mlp.W_in")
+    W_E, W_pos, W_in = weights["embed.W_E"], weights["pos_embed.W_pos"], last.weight("mlp.W_in")
+    W_V, b_V = last.weight("attn.W_V"), last.weight("attn.b_V")
     to_neurons = last.weight("attn.W_O").flatten(0, 1) @ W_in
-    places = [task.positions.index(letter) for letter in "ab"]
-    E = [W_E[tokens[:, place]] for place in places]
-    hooks = [f"{snapshot.last_block}.attn.{name}" for name in ("hook_pattern", "hook_v")]
-    pattern, values = cached(snapshot, hooks, tokens)
-    pattern = pattern[:, :, -1]
+    pattern = torch.from_numpy(snapshot.pattern)[pairs]
 
-    def read(place: int, more: torch.Tensor) -> torch.Tensor:
-        """What position `place` gives to the neurons with `more` added to its embedding."""
-        value = values[:, place] + torch.einsum("nd,hdk->nhk", more, W_V)
+    def read(place: int, embedded: torch.Tensor) -> torch.Tensor:
+        """What position `place` gives to the neurons with these embeddings at it."""
+        x = embedded + W_pos[place]
+        value = torch.einsum("nd,hdk->nhk", x, W_V) + b_V
         given = (pattern[:, :, place, None] * value).flatten(1) @ to_neurons
-        if place != len(task.positions) - 1:
-            return given
-        assert last.resid_pre is not None
-        return given + (last.resid_pre + more) @ W_in
+        return given + x @ W_in if place == len(task.positions) - 1 else given
 
-    nothing = torch.zeros_like(E[0])
-    left, right = (read(place, nothing) for place in places)
-    exchanged = read(places[0], E[1] - E[0]) + read(places[1], E[0] - E[1])
+    at_a, at_b = task.positions.index("a"), task.positions.index("b")
+    E_a, E_b = (W_E[tokens[:, place]] for place in (at_a, at_b))
+    left, right = read(at_a, E_a), read(at_b, E_b)
+    exchanged = read(at_a, E_b) + read(at_b, E_a)
     return _Inputs(last.pre, left, right, exchanged), last.after_neurons

@@ -6,7 +6,7 @@ own, and so is any mixture of both; those of a partner with another sum give the
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
-from ._last_layer import CHUNK
+from ._last_layer import CHUNK, LastLayer
 
 Partner = Literal["equal", "unequal"]
 
@@ -45,9 +45,7 @@ class Patching:
 @dataclass(frozen=True)
 class _Place:
     name: str
-    hook: str
-    position: int
-    neurons: Int[np.ndarray, " chosen"] | None = None
+    neurons: Int[torch.Tensor, " chosen"] | None = None
     mixes: Literal["a", "b"] | None = None
 
 
@@ -55,10 +53,10 @@ class _Place:
 def patch(snapshot: Snapshot, n: int = 1000, seed: int = 0) -> tuple[Patching, ...]:
     """Put activations of partner pairs into the forwards of `n` random pairs, at the last layer and at the embeddings.
 
-    Places, through hooks on the network: `embedding of a`, `embedding of b` (before positions are added); at the last
-    position of the last layer `attention output`, `residual before MLP` (which is all that comes after attention: the
-    partner's answer, whatever the network computes), `neurons`, and `half of the neurons`, drawn at random. A network
-    without attention has embeddings and neurons, one with attention and MLP in parallel no residual before the MLP.
+    Places: `embedding of a`, `embedding of b` (before positions are added); at the last position of the last layer
+    `attention output`, `residual before MLP` (which is all that comes after attention: the partner's answer, whatever
+    the network computes), `neurons`, and `half of the neurons`, drawn at random. A network without attention has
+    embeddings and neurons, one with attention and MLP in parallel no residual before the MLP.
     Pairs and partners are drawn uniformly; with n or fewer pairs, all are tried. A pair that has no partner of a
     kind is left out.
 
@@ -113,17 +111,19 @@ def _share(chosen: Bool[np.ndarray, " pair"]) -> float:
 
 
 def _places(snapshot: Snapshot, rng: np.random.Generator) -> list[_Place]:
-    block, positions, d_mlp = snapshot.last_block, snapshot.task.positions, snapshot.config.d_mlp
-    half = np.sort(rng.choice(d_mlp, d_mlp // 2, replace=False))
-    residual = [_Place("attention output", f"{block}.hook_attn_out", -1)]
-    if not snapshot.config.parallel_attn_mlp:
-        residual.append(_Place("residual before MLP", f"{block}.hook_resid_mid", -1))
+    config = snapshot.config
+    half = np.sort(rng.choice(config.d_mlp, config.d_mlp // 2, replace=False))
+    of_attention = []
+    if config.architecture == "transformer":
+        of_attention.append(_Place("attention output"))
+        if not config.parallel_attn_mlp:
+            of_attention.append(_Place("residual before MLP"))
     return [
-        _Place("embedding of a", "hook_embed", positions.index("a"), mixes="a"),
-        _Place("embedding of b", "hook_embed", positions.index("b"), mixes="b"),
-        *(residual if snapshot.config.architecture == "transformer" else []),
-        _Place("neurons", f"{block}.mlp.hook_post", -1),
-        _Place("half of the neurons", f"{block}.mlp.hook_post", -1, neurons=half),
+        _Place("embedding of a", mixes="a"),
+        _Place("embedding of b", mixes="b"),
+        *of_attention,
+        _Place("neurons"),
+        _Place("half of the neurons", neurons=torch.from_numpy(half)),
     ]
 
 
@@ -150,45 +150,47 @@ def _mixed_answers(
     return task.table[task.pairs[of_a, 0], task.pairs[of_b, 1]]
 
 
+@torch.no_grad()
 def _patched_answers(
     snapshot: Snapshot, places: list[_Place], clean: Int[np.ndarray, " pair"], partners: Int[np.ndarray, " pair"]
 ) -> dict[str, Int[np.ndarray, " pair"]]:
     """What the network answers for each clean pair, by place."""
-    model, tokens, n_answers = snapshot.model, snapshot.task.tokens, snapshot.task.n_answers
-    hooks = sorted({place.hook for place in places})
-    found: dict[str, list[np.ndarray]] = {name: [] for name in ("nothing", *(place.name for place in places))}
-    for start in range(0, len(clean), CHUNK):
-        inputs = tokens[clean[start : start + CHUNK]]
-        found["nothing"].append(model(inputs)[:, -1, :n_answers].argmax(dim=-1).numpy())
-        _, cache = model.run_with_cache(tokens[partners[start : start + CHUNK]], names_filter=hooks)
-        for place in places:
-            logits = model.run_with_hooks(inputs, fwd_hooks=_hooks(snapshot, place, cache[place.hook]))
-            found[place.name].append(logits[:, -1, :n_answers].argmax(dim=-1).numpy())
-    nothing = np.empty(0, dtype=np.int64)
-    return {name: np.concatenate([nothing, *chunks]) for name, chunks in found.items()}
+    if not len(clean):
+        return {name: np.empty(0, dtype=np.int64) for name in ("nothing", *(place.name for place in places))}
+    own, theirs = (LastLayer.of(snapshot, torch.from_numpy(pairs)) for pairs in (clean, partners))
+    found = {"nothing": own.after_neurons(own.neurons)}
+    for place in places:
+        if place.mixes:
+            found[place.name] = _logits_of_mixed(snapshot, place.mixes, clean, partners)
+        else:
+            found[place.name] = _logits_with(place, own, theirs)
+    return {name: logits.argmax(dim=-1).numpy() for name, logits in found.items()}
 
 
-def _hooks(snapshot: Snapshot, place: _Place, value: torch.Tensor) -> list[Any]:
-    """Hooks that put `value` in at the place."""
-    columns = slice(None) if place.neurons is None else torch.from_numpy(place.neurons)
+def _logits_with(place: _Place, own: LastLayer, theirs: LastLayer) -> torch.Tensor:
+    """The logits of `own` pairs with an activation of `theirs` put in."""
+    if place.name == "attention output":
+        assert own.resid_pre is not None
+        return own.after_attention(own.resid_pre + theirs.attn_out)
+    if place.name == "residual before MLP":
+        return own.after_attention(theirs.resid_mid)
+    if place.neurons is None:
+        return own.after_neurons(theirs.neurons)
+    patched = own.neurons.clone()
+    patched[:, place.neurons] = theirs.neurons[:, place.neurons]
+    return own.after_neurons(patched)
 
-    def put(activation: torch.Tensor, hook: Any) -> torch.Tensor:  # noqa: ARG001
-        patched = activation.clone()
-        patched[:, place.position, columns] = value[:, place.position, columns]
-        return patched
 
-    if not place.hook.endswith("hook_resid_mid"):
-        return [(place.hook, put)]
-    # Under TransformerLens 4 what is put in there does not reach the skip around the MLP: attention's output makes up
-    # for the clean pair's residual instead.
-    seen: list[torch.Tensor] = []
-
-    def remember(activation: torch.Tensor, hook: Any) -> None:  # noqa: ARG001
-        seen.append(activation)
-
-    def make_up(activation: torch.Tensor, hook: Any) -> torch.Tensor:
-        before = seen.pop()
-        return put(activation + before, hook) - before
-
-    block = snapshot.last_block
-    return [(f"{block}.hook_resid_pre", remember), (f"{block}.hook_attn_out", make_up)]
+def _logits_of_mixed(
+    snapshot: Snapshot, letter: str, clean: Int[np.ndarray, " pair"], partners: Int[np.ndarray, " pair"]
+) -> torch.Tensor:
+    """Of (a', b) or (a, b'): an embedding put in, before positions are added, is another token read."""
+    of_a, of_b = (partners, clean) if letter == "a" else (clean, partners)
+    if fast := snapshot.fast_forward:
+        a, b = snapshot.task.inputs
+        logits = fast.activations(fast.batch(a[of_a], b[of_b])).logits
+    else:
+        tokens, place = snapshot.task.tokens[clean], snapshot.task.positions.index(letter)
+        tokens[:, place] = snapshot.task.tokens[partners, place]
+        logits = torch.cat([snapshot.model(chunk)[:, -1] for chunk in tokens.split(CHUNK)])
+    return logits[:, : snapshot.task.n_answers]

@@ -19,6 +19,7 @@ from grokinterp.errors import GrokinterpError, NotApplicable
 from grokinterp.fourier import FourierBasis
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure
+from grokinterp.verdict.causal import LastLayer
 
 from ._probe_path import Moments, ProbePath
 
@@ -226,5 +227,5 @@ def _places(snapshot: Snapshot) -> dict[str, Float[np.ndarray, "pair feature"]]:
         "embedding b": np.tile(W_E[second], (n, 1)),
     }
     if snapshot.config.architecture != "mlp":
-        found["attention"] = snapshot.activation(f"{snapshot.last_block}.hook_attn_out").double().numpy()[grid]
+        found["attention"] = LastLayer.of(snapshot).attn_out.double().numpy()[grid]
     return found | {"neurons": snapshot.neurons[grid].astype(np.float64)}
