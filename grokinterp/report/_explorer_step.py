@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from grokinterp.analysis import Places, best_irreps, decompose_logits, embedding_circle
-from grokinterp.models import FastActivations, not_covered_by_fast_forward
+from grokinterp.models import FastActivations
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Structure, Task
 
@@ -30,7 +30,7 @@ def packed_step(snapshot: Snapshot, shown: tuple[int, ...], *, drawn: bool = Tru
         exact |= {"best": best.irrep.astype(np.int16), "share": best.variance_explained}
         logits = computed.logits[:, : task.n_answers].numpy()
         exact["amplitudes"] = decompose_logits(logits, places, shown).amplitudes[list(shown)]
-    if not_covered_by_fast_forward(snapshot.config, task):
+    if snapshot.fast_forward is None:
         return pack(exact, activations(task, computed) | {"W_L": snapshot.W_L.T}, finely=("logits",))
     tables, matrices = forward_tables(snapshot)
     # What all neurons read is small enough to be rounded finely; the errors of 8 bits would add up in every one.

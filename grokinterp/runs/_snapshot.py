@@ -116,7 +116,8 @@ class Snapshot:
     @torch.no_grad()
     def _evaluate(self, logits: Float[np.ndarray, "some answer"], pairs: Int[torch.Tensor, " some"]) -> None:
         """Write the logits of some pairs."""
-        fast, size = self.fast_forward, FAST_CHUNK if self.fast_forward else CHUNK
+        fast = self.fast_forward
+        size = FAST_CHUNK if fast else CHUNK
 
         def forward(chunk: torch.Tensor) -> torch.Tensor:
             if fast is None:
@@ -191,11 +192,19 @@ class Snapshot:
     @cached_property
     def pattern(self) -> Float[np.ndarray, "pair head pos"]:
         """Attention of the last layer from `=` to every position of `task.positions`; no head where there is none."""
+        return self._pattern(torch.arange(self.task.n_pairs))
+
+    def pattern_of(self, pairs: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some head pos"]:
+        """`pattern` of some pairs; where all would be too many to evaluate, of these alone."""
+        return self._pattern(torch.from_numpy(pairs)) if self.is_large else self.pattern[pairs]
+
+    @torch.no_grad()
+    def _pattern(self, pairs: Int[torch.Tensor, " some"]) -> Float[np.ndarray, "some head pos"]:
         if self.config.architecture == "mlp":
-            return np.empty((self.task.n_pairs, 0, len(self.task.positions)), dtype=np.float32)
+            return np.empty((len(pairs), 0, len(self.task.positions)), dtype=np.float32)
         if fast := self.fast_forward:
-            return fast.pattern(fast.batch(*self.task.inputs)).detach().numpy()
-        chunks = self._cached(f"{self.last_block}.attn.hook_pattern")
+            return fast.pattern(fast.batch(*(symbols[pairs] for symbols in self.task.inputs))).numpy()
+        chunks = self._cached(f"{self.last_block}.attn.hook_pattern", pairs)
         return torch.cat([chunk[:, :, -1] for chunk in chunks]).numpy()
 
     def activation(self, name: str, position: int = -1) -> Float[torch.Tensor, "pair ..."]:

@@ -22,6 +22,13 @@ from grokinterp.verdict.causal._patching import (
 )
 
 
+def random_snapshot(task: Task, model: dict, *, scale: float, seed: int) -> Snapshot:
+    config = ModelConfig(n_heads=2, d_model=16, d_head=8, d_mlp=24, biases="all", **model)
+    generator = torch.Generator().manual_seed(seed)
+    shapes = weight_shapes(config, task).items()
+    return Snapshot(0, task, config, {name: scale * torch.randn(s, generator=generator) for name, s in shapes})
+
+
 def knowing(task: Task) -> np.ndarray:
     """Logits that are right."""
     return 10.0 * np.eye(task.n_answers)[task.answers]
@@ -120,10 +127,8 @@ def test_partners_are_drawn_among_all_that_fit():
 )
 def test_an_embedding_put_in_makes_the_mixed_pair(model, settings):
     task = Task(TaskConfig(p=5, **settings))
-    config = ModelConfig(n_heads=2, d_model=16, d_head=8, d_mlp=24, biases="all", **model)
-    generator = torch.Generator().manual_seed(3)
-    shapes = weight_shapes(config, task).items()
-    snapshot = Snapshot(0, task, config, {name: 0.4 * torch.randn(s, generator=generator) for name, s in shapes})
+    snapshot = random_snapshot(task, model, scale=0.4, seed=3)
+    config = snapshot.config
     rng = np.random.default_rng(0)
     clean, partners = _with_partners(task, np.arange(25), "unequal", rng)
     answers = _patched_answers(snapshot, _places(snapshot, rng), clean, partners)
@@ -137,6 +142,9 @@ def test_an_embedding_put_in_makes_the_mixed_pair(model, settings):
     # Without attention everything goes through the neurons.
     if config.architecture == "mlp":
         assert answers["neurons"].tolist() == given[partners].tolist()
+    assert [
+        name for name, hook in snapshot.model.hook_dict.items() if any(not h.is_permanent for h in hook.fwd_hooks)
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -151,10 +159,8 @@ def test_an_embedding_put_in_makes_the_mixed_pair(model, settings):
 )
 def test_what_is_put_in_does_what_a_hook_does(model, settings):
     task = Task(TaskConfig(p=7, **settings))
-    config = ModelConfig(n_heads=2, d_model=16, d_head=8, d_mlp=24, biases="all", **model)
-    generator = torch.Generator().manual_seed(5)
-    shapes = weight_shapes(config, task).items()
-    snapshot = Snapshot(0, task, config, {name: 0.5 * torch.randn(s, generator=generator) for name, s in shapes})
+    snapshot = random_snapshot(task, model, scale=0.5, seed=5)
+    config = snapshot.config
     rng = np.random.default_rng(1)
     clean, partners = _with_partners(task, np.arange(49), "unequal", rng)
     places = _places(snapshot, rng)

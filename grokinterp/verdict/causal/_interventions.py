@@ -163,7 +163,7 @@ def _of_transformer(snapshot: Snapshot, pairs: Int[torch.Tensor, " pair"]) -> tu
     W_E, W_pos, W_in = weights["embed.W_E"], weights["pos_embed.W_pos"], last.weight("mlp.W_in")
     W_V, b_V = last.weight("attn.W_V"), last.weight("attn.b_V")
     to_neurons = last.weight("attn.W_O").flatten(0, 1) @ W_in
-    pattern = torch.from_numpy(snapshot.pattern)[pairs]
+    pattern = torch.from_numpy(snapshot.pattern_of(pairs.numpy()))
 
     def read(place: int, embedded: torch.Tensor) -> torch.Tensor:
         """What position `place` gives to the neurons with these embeddings at it."""

@@ -16,7 +16,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
-from ._last_layer import CHUNK, LastLayer
+from ._last_layer import CHUNK, LastLayer, Logits
 
 Partner = Literal["equal", "unequal"]
 
@@ -155,19 +155,26 @@ def _patched_answers(
     snapshot: Snapshot, places: list[_Place], clean: Int[np.ndarray, " pair"], partners: Int[np.ndarray, " pair"]
 ) -> dict[str, Int[np.ndarray, " pair"]]:
     """What the network answers for each clean pair, by place."""
-    if not len(clean):
-        return {name: np.empty(0, dtype=np.int64) for name in ("nothing", *(place.name for place in places))}
-    own, theirs = (LastLayer.of(snapshot, torch.from_numpy(pairs)) for pairs in (clean, partners))
-    found = {"nothing": own.after_neurons(own.neurons)}
-    for place in places:
-        if place.mixes:
-            found[place.name] = _logits_of_mixed(snapshot, place.mixes, clean, partners)
-        else:
-            found[place.name] = _logits_with(place, own, theirs)
-    return {name: logits.argmax(dim=-1).numpy() for name, logits in found.items()}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in ("nothing", *(place.name for place in places))}
+    for start in range(0, len(clean), CHUNK):
+        rows = slice(start, start + CHUNK)
+        own, theirs = (LastLayer.of(snapshot, torch.from_numpy(pairs[rows])) for pairs in (clean, partners))
+        found["nothing"].append(_answers(own.after_neurons(own.neurons)))
+        for place in places:
+            if place.mixes:
+                logits = _logits_of_mixed(snapshot, place.mixes, clean[rows], partners[rows])
+            else:
+                logits = _logits_with(place, own, theirs)
+            found[place.name].append(_answers(logits))
+    nothing = np.empty(0, dtype=np.int64)
+    return {name: np.concatenate([nothing, *chunks]) for name, chunks in found.items()}
 
 
-def _logits_with(place: _Place, own: LastLayer, theirs: LastLayer) -> torch.Tensor:
+def _answers(logits: Logits) -> Int[np.ndarray, " pair"]:
+    return logits.argmax(dim=-1).numpy()
+
+
+def _logits_with(place: _Place, own: LastLayer, theirs: LastLayer) -> Logits:
     """The logits of `own` pairs with an activation of `theirs` put in."""
     if place.name == "attention output":
         assert own.resid_pre is not None
@@ -183,7 +190,7 @@ def _logits_with(place: _Place, own: LastLayer, theirs: LastLayer) -> torch.Tens
 
 def _logits_of_mixed(
     snapshot: Snapshot, letter: str, clean: Int[np.ndarray, " pair"], partners: Int[np.ndarray, " pair"]
-) -> torch.Tensor:
+) -> Logits:
     """Of (a', b) or (a, b'): an embedding put in, before positions are added, is another token read."""
     of_a, of_b = (partners, clean) if letter == "a" else (clean, partners)
     if fast := snapshot.fast_forward:
@@ -192,5 +199,5 @@ def _logits_of_mixed(
     else:
         tokens, place = snapshot.task.tokens[clean], snapshot.task.positions.index(letter)
         tokens[:, place] = snapshot.task.tokens[partners, place]
-        logits = torch.cat([snapshot.model(chunk)[:, -1] for chunk in tokens.split(CHUNK)])
+        logits = snapshot.model(tokens)[:, -1]
     return logits[:, : snapshot.task.n_answers]
