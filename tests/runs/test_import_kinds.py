@@ -5,16 +5,20 @@ import collections
 import dataclasses
 import json
 import pathlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from bounds import needs_linux, soon
 from safetensors.torch import save_file
 from test_importers import neel, network, same
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, import_run
+from grokinterp.runs.importers._content import numbers
 from grokinterp.runs.importers._state import find_state, without_wrappers
 from grokinterp.runs.importers._steps import step_in_name, steps_in_names
 from grokinterp.runs.importers._told import told
@@ -199,6 +203,15 @@ def test_train_pairs_that_cannot_be(tmp_path: Path, states: list[State], train: 
 )
 def test_losses_and_accuracies_under_many_names(said: dict[str, Any], found: dict[str, float]) -> None:
     assert told(said, ())[1] == found
+
+
+@needs_linux
+@pytest.mark.parametrize("kept", [list, np.array, torch.tensor])
+def test_a_million_losses_are_read_soon(kept: Callable[[list[float]], Any]) -> None:
+    losses = [0.5] * 1_000_000
+    with soon():
+        assert told({"train_loss": kept(losses)}, ())[0] == {"train_loss": tuple(losses)}
+        assert numbers({"train_losses": kept(losses)}, "train_losses", Path("final.pth")) == losses
 
 
 def test_stated_losses_find_the_split(tmp_path: Path, mainline: Run) -> None:

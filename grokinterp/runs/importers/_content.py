@@ -24,7 +24,10 @@ def numbers(said: Mapping[str, Any], name: str, path: Path) -> list[float]:
     if value is None:
         return []
     entries = _listed(value, name, path)
-    found = [_number(entry) for entry in entries] if isinstance(entries, list | tuple) else [None]
+    found: list[float | None] = [None]
+    if isinstance(entries, list | tuple):
+        # There may be millions: no function is called for those that are numbers already.
+        found = [float(entry) if type(entry) in (int, float) else _number(entry) for entry in entries]
     if None in found:
         raise GrokinterpError(f"{path}: {name} is {kind_of(value)}; a list of numbers is needed: save it again as one")
     return [entry for entry in found if entry is not None]

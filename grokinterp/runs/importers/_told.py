@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def told(content: Mapping[str, Any], skipped: Collection[str]) -> tuple[Series, 
         if top in skipped:
             continue
         for words, found in _numbers(value, _words(top), 0):
-            name = _named(words, len(found) > 1 or not _is_number(value))
+            name = _named(words, len(found) > 1 or not _are_numbers((value,)))
             if name is None or not found:
                 continue
             read.add(top)
@@ -88,7 +88,7 @@ def _numbers(value: Any, words: tuple[str, ...], depth: int) -> Iterator[tuple[t
         if math.prod(value.shape) > MOST_NUMBERS:
             return
         value = value.reshape(-1).tolist()
-    if _is_number(value):
+    if _are_numbers((value,)):
         yield words, (float(value),)
     elif isinstance(value, Mapping) and depth < _DEEPEST:
         for name, inner in value.items():
@@ -100,17 +100,26 @@ def _numbers(value: Any, words: tuple[str, ...], depth: int) -> Iterator[tuple[t
             columns = {name: [row.get(name) for row in value] for name in value[0]}
             yield from _numbers(columns, words, depth + 1)
             return
-        entries = [_plain(entry) for entry in value]
-        if all(_is_number(entry) for entry in entries):
+        entries = _plain(value)
+        if _are_numbers(entries):
             yield words, tuple(float(entry) for entry in entries)
 
 
-def _plain(value: Any) -> Any:
-    """A number that was kept as a tensor or a list of one."""
-    if isinstance(value, torch.Tensor | np.ndarray) and value.ndim < 2 and len(value.reshape(-1)) == 1:
-        return value.reshape(-1)[0].item()
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+# A list has up to a million entries: no function is called for each.
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+def _plain(values: Sequence[Any]) -> list[Any]:
+    """The entries, those that were kept as a tensor or a list of one number as that number."""
+    held = [
+        value.reshape(-1).tolist()
+        if isinstance(value, torch.Tensor | np.ndarray) and value.shape in ((), (1,))
+        else value
+        for value in values
+    ]
+    return [value[0] if isinstance(value, list) and len(value) == 1 else value for value in held]
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 for value in values
+    )
