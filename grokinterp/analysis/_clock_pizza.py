@@ -121,7 +121,8 @@ def _shuffled(n_triples: int, seed: int) -> Int[torch.Tensor, " triple"]:
     # A shuffle moves numbers as it moves the triples they stand for.
     triples = list(range(n_triples))
     random.Random(seed).shuffle(triples)
-    return torch.tensor(triples)
+    # By way of numpy, which reads a list several times faster.
+    return torch.from_numpy(np.array(triples))
 
 
 @contextmanager

@@ -90,9 +90,11 @@ def circles_alone(
 
     `phases`: frequency → ψ where it is known, as from the neurons; see `fit_phase`.
     """
-    return tuple(_circle_alone(snapshot, freq, shares[freq], (phases or {}).get(freq)) for freq in keys)
+    psi = phases or {}
+    return tuple(circle_alone(snapshot, Isolated.of(snapshot, freq), shares[freq], psi.get(freq)) for freq in keys)
 
 
-def _circle_alone(snapshot: Snapshot, freq: int, share: float, phase: float | None) -> CircleAlone:
-    alone, in_network = Isolated.of(snapshot, freq).amplitude(), amplitude_in_network(snapshot, freq)
-    return CircleAlone(freq, alone, in_network, share, fit_phase(alone, freq, near=phase))
+def circle_alone(snapshot: Snapshot, isolated: Isolated, share: float, phase: float | None) -> CircleAlone:
+    """One circle of `circles_alone`, of the network whose embeddings are already reduced to it."""
+    freq, alone = isolated.freq, isolated.amplitude()
+    return CircleAlone(freq, alone, amplitude_in_network(snapshot, freq), share, fit_phase(alone, freq, near=phase))

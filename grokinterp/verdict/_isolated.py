@@ -51,15 +51,19 @@ class Isolated:
         """Whether the fast forward covers the network."""
         return self.snapshot.fast_forward is not None
 
+    @cached_property
+    def _parts(self) -> "_Parts":
+        return _Parts.of(self)
+
     def amplitude(self) -> Pattern:
         """f_k(d), see `amplitude_by_distance`."""
         if self.is_covered:
-            return _Parts.of(self).amplitude(None)
+            return self._parts.amplitude(None)
         return amplitude_by_distance(self.snapshot.logits, Places.of(self.snapshot.task), self.freq)
 
     def held_amplitude(self, pattern: Float[torch.Tensor, "head pos"]) -> Pattern:
         """The same with the attention of every pair held at `pattern`; of a network that the fast forward covers."""
-        return _Parts.of(self).amplitude(pattern)
+        return self._parts.amplitude(pattern)
 
 
 @dataclass(frozen=True, eq=False)

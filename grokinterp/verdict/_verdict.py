@@ -199,7 +199,8 @@ def find_verdict(
         without = without_circles(snapshot, chosen, measured.stages)
         if whole:
             tell("stages over training")
-            over_training = stages_over_training(whole, chosen, whole.steps if every_step else None)
+            known = (snapshot.step, measured.stages)
+            over_training = stages_over_training(whole, chosen, whole.steps if every_step else None, known=known)
     if full:
         tell("replacements, ablations and patching")
         examination = examine(snapshot, chosen, seed=seed)

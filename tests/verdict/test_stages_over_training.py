@@ -78,6 +78,13 @@ def test_each_point_is_what_the_stages_are_there(filling):
     assert [circle["freq"] for circle in row["circles"]] == [1, 2]
 
 
+def test_stages_that_are_known_are_not_measured_again(filling):
+    known = find_stages(filling.snapshot(500), KEYS)
+    measured, given = (stages_over_training(filling, KEYS, known=stages) for stages in (None, (500, known)))
+    assert given.points[-1].circles is known.circles
+    assert over_training_content(given) == over_training_content(measured)
+
+
 def test_of_many_checkpoints_twelve_are_spread_from_the_first_that_answers_half():
     network = circle_network(11, AMPLITUDES, "pizza")
     snapshots = {step: replace(network, step=step) for step in range(100, 140)}

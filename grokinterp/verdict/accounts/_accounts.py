@@ -125,16 +125,16 @@ def accounts(snapshot: Snapshot, keys: tuple[int, ...], *, only_patterns: bool =
     if not places.structure.is_product:
         return ()
     if places.structure.is_cyclic:
-        patterns = _of_patterns(snapshot, places, keys)
+        patterns = _of_patterns(snapshot, keys)
         return patterns if only_patterns else (*patterns, *_of_cyclic(snapshot, keys))
     found = [_of_characters(snapshot, places, keys), _of_neurons("irrep", snapshot, irrep_account(snapshot, keys))]
     cosets = coset_account(snapshot)
     return (*found, _of_neurons("coset", snapshot, cosets)) if cosets else tuple(found)
 
 
-def _of_patterns(snapshot: Snapshot, places: Places, keys: tuple[int, ...]) -> tuple[Account, ...]:
+def _of_patterns(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:
     group = InGroup.of(snapshot)
-    return tuple(_of_pattern(group, *fit) for fit in fit_patterns(snapshot.logits, places, keys).items())
+    return tuple(_of_pattern(group, *fit) for fit in fit_patterns(snapshot, keys).items())
 
 
 def _of_cyclic(snapshot: Snapshot, keys: tuple[int, ...]) -> tuple[Account, ...]:

@@ -10,7 +10,7 @@ Clock and the Pizza, arXiv 2306.17844, §3 and appendix). A second circle of twi
 holes with −cos(w_k d) ("accompanying pizza"), after which the logits of the whole look like a clock's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +33,18 @@ def amplitude_by_distance(logits: Logits, places: Places, freq: int) -> Pattern:
     >>> amplitude_by_distance(pizza, Places.of(task), 1).round(3).tolist()
     [3.0, 2.427, 0.927, 0.927, 2.427]
     """
-    structure = places.structure
-    angles = 2 * np.pi * freq / structure.n * np.arange(structure.n)
-    # In real numbers, of which the logits are: half the work.
-    of_pair = logits[:, structure.outputs] @ np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return amplitude_of_waves(of_pair[places.grid], freq)
+    return _amplitudes(logits, places, [freq])[freq]
+
+
+def _amplitudes(logits: Logits, places: Places, freqs: Iterable[int]) -> dict[int, Pattern]:
+    """`amplitude_by_distance` of several frequencies, for which the logits are gone through once."""
+    structure, freqs = places.structure, list(freqs)
+    angles = 2 * np.pi / structure.n * np.outer(np.arange(structure.n), freqs)
+    # In real numbers, of which the logits are: half the work. Answers outside the group have no part in it.
+    waves = np.zeros((logits.shape[1], 2 * len(freqs)))
+    waves[structure.outputs] = np.stack([np.cos(angles), np.sin(angles)], axis=2).reshape(structure.n, -1)
+    of_pair = (logits @ waves).reshape(len(logits), len(freqs), 2)
+    return {freq: amplitude_of_waves(of_pair[places.grid, place], freq) for place, freq in enumerate(freqs)}
 
 
 def amplitude_of_waves(of_pair: Float[np.ndarray, "n n 2"], freq: int) -> Pattern:
@@ -53,10 +60,15 @@ def amplitude_of_waves(of_pair: Float[np.ndarray, "n n 2"], freq: int) -> Patter
 
 def amplitude_in_network(snapshot: Snapshot, freq: int) -> Pattern:
     """`amplitude_by_distance` of a network's own logits, once for each frequency."""
+    return _in_network(snapshot, [freq])[freq]
+
+
+def _in_network(snapshot: Snapshot, freqs: Iterable[int]) -> dict[int, Pattern]:
     known = _known(snapshot)
-    if freq not in known:
-        known[freq] = amplitude_by_distance(snapshot.logits, Places.of(snapshot.task), freq)
-    return known[freq]
+    missing = [freq for freq in freqs if freq not in known]
+    if missing:
+        known.update(_amplitudes(snapshot.logits, Places.of(snapshot.task), missing))
+    return {freq: known[freq] for freq in freqs}
 
 
 @remembered
@@ -124,25 +136,14 @@ def fit_pattern(logits: Logits, places: Places, keys: Iterable[int], kind: str) 
     >>> [round(fit_pattern(clock, places, [1], kind).explained, 3) for kind in ("clock", "mixed")]
     [1.0, 1.0]
     """
-    return fit_patterns(logits, places, keys, [kind])[kind]
+    total = _centred_variance(logits, places)
+    return _fit(_amplitudes(logits, places, keys), total, kind, places.structure.n)
 
 
-def fit_patterns(
-    logits: Logits, places: Places, keys: Iterable[int], kinds: Iterable[str] = tuple(PATTERNS)
-) -> dict[str, PatternFit]:
-    """Fit several kinds of patterns to the same amplitudes, see `fit_pattern`."""
-    n, total = places.structure.n, _centred_variance(logits, places)
-    measured = {freq: amplitude_by_distance(logits, places, freq) for freq in keys}
-    waves = np.array([np.cos(2 * np.pi * freq / n * np.arange(n)) for freq in measured]).reshape(-1, n)
-    found = {}
-    for kind in kinds:
-        fitted = {freq: _fitted(amplitude, kind, freq) for freq, amplitude in measured.items()}
-        by_freq = {freq: _share(g, freq, total) for freq, g in fitted.items()}
-        table = np.array(list(fitted.values())).reshape(-1, n).T @ waves
-        # Rounding may carry a whole beyond 1.
-        explained, parameters = min(1.0, sum(by_freq.values())), len(PATTERNS[kind]) * len(by_freq)
-        found[kind] = PatternFit(explained, by_freq, parameters, table)
-    return found
+def fit_patterns(snapshot: Snapshot, keys: Iterable[int]) -> dict[str, PatternFit]:
+    """`fit_pattern` of every kind, of a network's own logits."""
+    measured, n = _in_network(snapshot, tuple(keys)), Places.of(snapshot.task).structure.n
+    return {kind: _fit(measured, _variance_in_network(snapshot), kind, n) for kind in PATTERNS}
 
 
 def pattern_shares(snapshot: Snapshot, keys: Iterable[int], kind: str) -> dict[int, float]:
@@ -156,8 +157,19 @@ def pattern_shares(snapshot: Snapshot, keys: Iterable[int], kind: str) -> dict[i
     >>> bool(np.allclose(list(pattern_shares(snapshot, [1, 2], "mixed").values()), list(shares.values())))
     True
     """
-    total = _centred_variance(snapshot.logits, Places.of(snapshot.task))
-    return {freq: _share(_fitted(amplitude_in_network(snapshot, freq), kind, freq), freq, total) for freq in keys}
+    measured, n = _in_network(snapshot, tuple(keys)), Places.of(snapshot.task).structure.n
+    return _fit(measured, _variance_in_network(snapshot), kind, n).by_freq
+
+
+def _fit(measured: Mapping[int, Pattern], total: float, kind: str, n: int) -> PatternFit:
+    """A kind of pattern fitted to the amplitudes `measured` over n distances; `total`: the variance of the logits."""
+    fitted = {freq: _fitted(amplitude, kind, freq) for freq, amplitude in measured.items()}
+    by_freq = {freq: _share(g, freq, total) for freq, g in fitted.items()}
+    waves = np.array([np.cos(2 * np.pi * freq / n * np.arange(n)) for freq in fitted]).reshape(-1, n)
+    table = np.array(list(fitted.values())).reshape(-1, n).T @ waves
+    # Rounding may carry a whole beyond 1.
+    explained, parameters = min(1.0, sum(by_freq.values())), len(PATTERNS[kind]) * len(by_freq)
+    return PatternFit(explained, by_freq, parameters, table)
 
 
 def _fitted(amplitude: Pattern, kind: str, freq: int) -> Pattern:
@@ -169,6 +181,11 @@ def _fitted(amplitude: Pattern, kind: str, freq: int) -> Pattern:
 def _share(fitted: Pattern, freq: int, total: float) -> float:
     n = len(fitted)
     return float(n * _norm(n, freq) * (fitted @ fitted) / total) if total > 0 else 0.0
+
+
+@remembered
+def _variance_in_network(snapshot: Snapshot) -> float:
+    return _centred_variance(snapshot.logits, Places.of(snapshot.task))
 
 
 def _centred_variance(logits: Logits, places: Places) -> float:

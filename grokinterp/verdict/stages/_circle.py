@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from grokinterp.analysis import Places
 from grokinterp.runs import Snapshot
-from grokinterp.verdict._circles_alone import CircleAlone
+from grokinterp.verdict._circles_alone import CircleAlone, circle_alone
 from grokinterp.verdict._isolated import Isolated
 from grokinterp.verdict._phase_fit import PhaseFit, fit_phase
 from grokinterp.verdict._thresholds import THRESHOLDS
@@ -120,18 +120,17 @@ class CircleStage:
         return self.held is not None and holds(self.held.fill) and not holds(self.fill)
 
 
-def circle_stage(snapshot: Snapshot, alone: CircleAlone, neurons: NeuronParts, patterns: Patterns) -> CircleStage:
-    """Stage two for one circle."""
-    places, freq = Places.of(snapshot.task), alone.freq
-    amplitude, held, kept = None, None, math.nan
-    if patterns:
-        isolated = Isolated.of(snapshot, freq)
-        amplitude = (
-            isolated.held_amplitude(patterns[0][0, :, -1])
-            if isolated.is_covered
-            else amplitude_by_distance(logits_held(isolated.snapshot, patterns), places, freq)
-        )
-        held = fit_phase(amplitude, freq, near=neurons.common_phase)
-        mean = float(alone.amplitude.mean())
-        kept = float(amplitude.mean()) / mean if mean > 0 else math.nan
-    return CircleStage(alone, amplitude, held, kept, neurons)
+def circle_stage(snapshot: Snapshot, freq: int, share: float, neurons: NeuronParts, patterns: Patterns) -> CircleStage:
+    """Stage two for one circle; `share` as in `CircleAlone`."""
+    isolated = Isolated.of(snapshot, freq)
+    alone = circle_alone(snapshot, isolated, share, neurons.common_phase)
+    if not patterns:
+        return CircleStage(alone, None, None, math.nan, neurons)
+    if isolated.is_covered:
+        amplitude = isolated.held_amplitude(patterns[0][0, :, -1])
+    else:
+        held_logits = logits_held(isolated.snapshot, patterns)
+        amplitude = amplitude_by_distance(held_logits, Places.of(snapshot.task), freq)
+    mean = float(alone.amplitude.mean())
+    kept = float(amplitude.mean()) / mean if mean > 0 else math.nan
+    return CircleStage(alone, amplitude, fit_phase(amplitude, freq, near=neurons.common_phase), kept, neurons)

@@ -16,7 +16,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot
 
 from ._of_circles import OfCircles
-from ._stages import circle_stages, require_sums
+from ._stages import Stages, circle_stages, require_sums
 from ._sum import share_of_sum
 
 # Checkpoints that are looked at by default, and from which on: at that share of the pairs the sum is on its way.
@@ -61,7 +61,11 @@ class StagesOverTraining:
 
 
 def stages_over_training(
-    run: Run, keys: tuple[int, ...] | None = None, steps: Iterable[int] | None = None
+    run: Run,
+    keys: tuple[int, ...] | None = None,
+    steps: Iterable[int] | None = None,
+    *,
+    known: tuple[int, Stages] | None = None,
 ) -> StagesOverTraining:
     """Measure how the circles form the sum at several checkpoints of a run.
 
@@ -71,6 +75,8 @@ def stages_over_training(
     - `steps`: which kept checkpoints; by default at most 12, spread from the first that answers half of all pairs
       (found by halving the run, so the first of them where it answers them only once) to the last. None are where the
       last does not.
+    - `known`: a step and its stages with these keys, which are not measured again; at every step the neurons of the
+      layer that forms the sum there are looked at. By default those of the last layer.
 
     **Raises** `NotApplicable` where the task's answer is no sum in a cyclic group, and `GrokinterpError` where no
     frequency stands out, or where a step has no checkpoint.
@@ -87,13 +93,19 @@ def stages_over_training(
     if missing:
         near = min(run.steps, key=lambda kept: abs(kept - missing[0]), default=None)
         raise GrokinterpError(f"step {missing[0]}: {run.path} has no such checkpoint; the nearest is {near}")
-    points = tuple(_at(run.snapshot(step), keys) for step in chosen)
+    measured = {known[0]: _of_stages(*known)} if known else {}
+    layer = known[1].sum.layer if known else None
+    points = tuple(measured[step] if step in measured else _at(run.snapshot(step), keys, layer) for step in chosen)
     return StagesOverTraining(keys, points, len(run.steps))
 
 
-def _at(snapshot: Snapshot, keys: tuple[int, ...]) -> StagesAt:
+def _of_stages(step: int, stages: Stages) -> StagesAt:
+    return StagesAt(stages.circles, step, stages.sum.own_accuracy, stages.sum.logits_share)
+
+
+def _at(snapshot: Snapshot, keys: tuple[int, ...], layer: int | None) -> StagesAt:
     return StagesAt(
-        circle_stages(snapshot, keys),
+        circle_stages(snapshot, keys, layer=layer),
         snapshot.step,
         accuracy(snapshot.logits, snapshot.task, "all"),
         share_of_sum(snapshot),

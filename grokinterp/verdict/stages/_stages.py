@@ -8,7 +8,6 @@ from grokinterp.errors import GrokinterpError, NotApplicable
 from grokinterp.models import ModelConfig
 from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
-from grokinterp.verdict._circles_alone import circles_alone
 from grokinterp.verdict.accounts import pattern_shares
 
 from ._circle import CircleStage, circle_stage
@@ -64,12 +63,10 @@ def find_stages(
             "or keys=(…)"
         )
     summed = sum_stage(snapshot)
-    # The neurons that form the sum; behind them others have nothing but it as input.
-    layer = summed.formed_at.layer if summed.formed_at else None
     given, facts = _given(snapshot.config)
     return Stages(
         sum=summed,
-        circles=circle_stages(snapshot, keys, shares, layer=layer),
+        circles=circle_stages(snapshot, keys, shares, layer=summed.layer),
         read_out=read_out(snapshot, keys),
         given=given,
         facts=facts,
@@ -90,12 +87,8 @@ def circle_stages(
     if shares is None:
         shares = pattern_shares(snapshot, keys, "mixed")
     neurons = neuron_parts(snapshot, keys, layer=layer)
-    phases = {freq: parts.common_phase for freq, parts in neurons.items()}
     patterns = mean_patterns(snapshot)
-    return tuple(
-        circle_stage(snapshot, one, neurons[one.freq], patterns)
-        for one in circles_alone(snapshot, keys, shares, phases)
-    )
+    return tuple(circle_stage(snapshot, freq, shares[freq], neurons[freq], patterns) for freq in keys)
 
 
 def _given(config: ModelConfig) -> tuple[frozenset[str], tuple[str, ...]]:

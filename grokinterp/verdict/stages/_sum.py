@@ -72,6 +72,11 @@ class SumStage:
         return is_its_own and self.logits_accuracy >= ANSWERS
 
     @property
+    def layer(self) -> int | None:
+        """Whose neurons form the sum, None where nothing does: behind them others have nothing but it as input."""
+        return self.formed_at.layer if self.formed_at else None
+
+    @property
     def before_neurons(self) -> bool:
         """Whether attention alone forms the sum, so that a and b were multiplied before any neuron."""
         return self.formed_at is not None and (self.formed_at.layer, self.formed_at.part) == (0, "attention")
@@ -178,7 +183,13 @@ def _averaged(values: Float[torch.Tensor, "pair ..."], element: torch.Tensor) ->
 
 def _share(values: Float[torch.Tensor, "pair width"], element: torch.Tensor) -> float:
     """Share of the variance over the pairs with a place that lies between the answers."""
-    placed = values[element >= 0].double()
-    total = placed.var(dim=0, correction=0).sum().item()
-    between = _averaged(placed, element[element >= 0]).var(dim=0, correction=0).sum().item()
+    is_placed = element >= 0
+    # A network's own pairs all have places, and their numbers need no copy.
+    placed = (values if bool(is_placed.all()) else values[is_placed]).double()
+    of_answer = element[is_placed]
+    centred = placed - placed.mean(dim=0)
+    count = torch.bincount(of_answer)
+    sums = torch.zeros(len(count), centred.shape[1], dtype=torch.float64).index_add_(0, of_answer, centred)
+    total = torch.linalg.vector_norm(centred).square().item()
+    between = (torch.linalg.vector_norm(sums, dim=1).square() / count.clamp(min=1)).sum().item()
     return between / total if total > 0 else 0.0
