@@ -28,7 +28,9 @@ _CONCATENATION = {**_MLP, "mlp_inputs": "concatenation"}
 _NARROW = {"d_model": 32, "d_head": 8}
 _OWN_TOKENS = {"own_tokens_for_b": True}
 _SUBTRACTION = {"operation": "subtract"}
-_RANDOM_LABELS = {"task": {"p": 23}, "weight_decay": 0.1, "learns": False, "most_steps": 1500}
+_RANDOM_LABELS = {"task": {"p": 23}, "weight_decay": 0.1, "null": "random_labels", "most_steps": 1500}
+# Few pairs and no weight decay: such networks know their train pairs after some hundred steps and stay there.
+_MEMORISES = {"task": {"train_fraction": 0.3}, "weight_decay": 0.0, "null": "memorises", "most_steps": 1500}
 # Attention, LayerNorm and few neurons need more steps; of twelve attention networks eight generalise from 80 % of the
 # pairs in that many, so that the smaller families with attention are given 90 %.
 _LONG = {"most_steps": 15_000}
@@ -70,6 +72,8 @@ FAMILIES = (
     Family(
         "depth-2-rates-31", "depth 2", 4, **_ATTENTION_90 | {"model": {**_NARROW, "n_layers": 2}, "most_steps": 6000}
     ),
+    Family("memorises-mlp", "memorises", 24, model=_CONCATENATION, **_MEMORISES),
+    Family("memorises-attention", "memorises", 24, model=_NARROW, **_MEMORISES),
     Family("depth-3-29", "depth 3", 4, task={"p": 29}, model={**_NARROW, "n_layers": 3}),
 )
 # Networks of a family that are trained side by side: more would fill the processor's cache.
@@ -103,7 +107,7 @@ def judge(out: Path, families: Sequence[Family] = FAMILIES, *, again: bool = Fal
                 "learns": family.learns,
                 "converged": run.last_step < family.most_steps,
             }
-            rows[name] = about | judged(run)
+            rows[name] = about | judged(run, family.null)
             write_rows(path, rows.values())
             _say(f"{name}: {rows[name]['label']}")
     return list(rows.values())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from grokinterp.analysis import HOW_FAR_THRESHOLDS
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Run, Snapshot, write_whole
 from grokinterp.verdict import THRESHOLDS, Measured, controls, find_verdict, measure_network, principal_circles
@@ -31,18 +32,20 @@ MOST_RECOVERED = 1.1
 TRIPLES = 200
 
 
-def judged(run: Run) -> Row:
-    """One network and its nulls by every account of the quick verdict, and its circularity."""
+def judged(run: Run, null: str = "") -> Row:
+    """One network and its nulls by every account of the quick verdict, and its circularity; `null` as in `Family`."""
     verdict = find_verdict(run, full=False, triples=TRIPLES)
     snapshot, measured = verdict.snapshot, verdict.measured
     nulls = {
-        name: _accounts(measure_network(null, measured.keys, triples=TRIPLES, with_stages=False))
-        for name, null in controls(run, snapshot).items()
+        name: _accounts(measure_network(control, measured.keys, triples=TRIPLES, with_stages=False))
+        for name, control in controls(run, snapshot).items()
     }
-    if snapshot.task.config.noise:
+    if null:
         # With all frequencies for keys: no account has more room.
         every = tuple(range(1, snapshot.task.n_answers // 2 + 1))
-        nulls = {"random_labels": _accounts(measure_network(snapshot, every, triples=TRIPLES))}
+        nulls = {null: _accounts(measure_network(snapshot, every, triples=TRIPLES))}
+    if null == "memorises" and not HOW_FAR_THRESHOLDS["few_unseen"].holds(measured.test_accuracy):
+        nulls = {}
     return {
         "n": snapshot.task.n_answers,
         "attention_rate": run.config.model.attention_rate,
@@ -55,7 +58,7 @@ def judged(run: Run) -> Row:
         "keys": list(measured.keys),
         "accounts": _accounts(measured),
         "nulls": nulls,
-        "pairs_own_scale": None if snapshot.task.config.noise else _pairs_own_scale(snapshot),
+        "pairs_own_scale": None if null else _pairs_own_scale(snapshot),
     }
 
 

@@ -40,6 +40,7 @@ _NULLS = {
     "random_weights": "random weights of the same norms",
     "shuffled_answers": "answers' names exchanged",
     "memorised": "the same network, when it had memorised",
+    "memorises": "memorises and stays there",
     "random_labels": "trained on random labels",
 }
 

@@ -36,7 +36,8 @@ class Family:
     - `name`: of the folder that holds their runs; `kind`: the row of the table that they are counted in.
     - `networks`: how many there are; `task`, `model`: what is not the default of `small_task` and `small_model`.
     - `drawn_rate`: whether the attention rate is drawn from [0, 1], network by network.
-    - `learns`: whether its labels are those of the task; if not, all train pairs have wrong ones, drawn at random.
+    - `null`: "" where the task is to be learned. `random_labels`: all train pairs have wrong labels, drawn at random;
+      `memorises`: they are right, and nothing makes the network more than remember them.
     """
 
     name: str
@@ -46,13 +47,17 @@ class Family:
     model: dict[str, Any] = field(default_factory=dict)
     weight_decay: float = 2.0
     drawn_rate: bool = False
-    learns: bool = True
+    null: str = ""
     most_steps: int = 6000
+
+    @property
+    def learns(self) -> bool:
+        return not self.null
 
     def config(self, number: int) -> RunConfig:
         """The configuration of network `number`, trained to the most steps."""
         task = TaskConfig(**{"p": 31, "train_fraction": 0.8, "equals_token": False, "split_seed": number} | self.task)
-        if not self.learns:
+        if self.null == "random_labels":
             wrong = int(task.train_fraction * task.p**2)
             task = TaskConfig(**task.model_dump(exclude_unset=True), noise=wrong, noise_seed=number)
         model = {"d_model": 64, "n_heads": 4, "d_head": 16, "d_mlp": 128, "outputs": "answers", "seed": number}

@@ -77,13 +77,14 @@ def test_networks_side_by_side_are_those_that_grokinterp_trains(name, tmp_path):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
-    """Four networks: two that generalise, one that stops early, one with random labels."""
+    """Five networks: two that generalise, one that stops early, one with random labels, one that remembers."""
     out = tmp_path_factory.mktemp("population")
     task, model = {"p": 23, "train_fraction": 0.9}, {"d_model": 32, "d_head": 8, "d_mlp": 64}
     families = (
         Family("learns", "one", 2, task, model, most_steps=1000),
         Family("stops", "another", 1, task, model, most_steps=100),
-        Family("random", "random labels", 1, {"p": 7}, MLP, weight_decay=0.0, learns=False, most_steps=100),
+        Family("random", "random labels", 1, {"p": 7}, MLP, weight_decay=0.0, null="random_labels", most_steps=100),
+        Family("few", "memorises", 1, {"p": 23, "train_fraction": 0.3}, model, 0.0, null="memorises", most_steps=300),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "STILL", 0.2)
@@ -95,9 +96,10 @@ def small(tmp_path_factory) -> Path:
 @pytest.mark.long
 def test_a_small_population_is_trained_judged_and_counted(small):
     rows = counting.read_rows(small / "judged.jsonl")
-    assert [row["run"] for row in rows] == ["learns/00", "learns/01", "stops/00", "random/00"]
-    assert [counting.generalises(row) for row in rows] == [True, True, False, False]
-    assert [row["converged"] for row in rows] == [True, True, False, False]
+    assert [row["run"] for row in rows] == ["learns/00", "learns/01", "stops/00", "random/00", "few/00"]
+    assert [counting.generalises(row) for row in rows] == [True, True, False, False, False]
+    assert [row["converged"] for row in rows] == [True, True, False, False, True]
+    assert rows[-1]["train_accuracy"] == 1 and rows[-1]["test_accuracy"] < 0.3
     blocks = page.blocks(rows)
     assert "2 of 3 (67 %, 21 to 94) generalise" in blocks["summary"]
     kinds = {line.split(" | ")[0].strip("| "): line for line in blocks["kinds"].splitlines()}
@@ -109,7 +111,8 @@ def test_a_small_population_is_trained_judged_and_counted(small):
     accounts = {line.split(" | ")[0].strip("| "): line for line in blocks["accounts"].splitlines()}
     assert f"| {explained} of 2" in accounts[page.ANY]
     assert len(blocks["missing"].splitlines()) == len(blocks["residue"].splitlines()) == 2 + 2 - explained
-    assert "0 of 1" in next(line for line in blocks["nulls"].splitlines() if "random labels" in line)
+    for null in ("trained on random labels", "memorises and stays there"):
+        assert "0 of 1" in next(line for line in blocks["nulls"].splitlines() if null in line)
 
 
 @pytest.mark.long
