@@ -112,14 +112,20 @@ def _shares_by_sums(functions: Float[np.ndarray, "pair neuron"], places: Places)
 def _shares_by_rows(
     values_of: Callable[[Int[np.ndarray, "a n"]], Float[np.ndarray, "a n neuron"]], n_neurons: int, places: Places
 ) -> Float[np.ndarray, "neuron irrep"]:
-    """The shares from some rows of the grid of pairs at a time: of the transform, the blocks (ρ, ρ) alone are kept."""
+    """The shares from some rows of the grid of pairs at a time: of the transform, the blocks (ρ, ρ) alone are kept.
+
+    In float64, or in float32 where that would need the neurons in several turns, each with all pairs anew (S_6).
+    """
     basis = places.structure.basis
-    matrix, rows = basis.matrix, [list(basis.rows(irrep)) for irrep in range(1, len(basis.irrep_names))]
+    rows = [list(basis.rows(irrep)) for irrep in range(1, len(basis.irrep_names))]
     kept = sum(len(of) ** 2 for of in rows)
+    room, matrix = _COEFFICIENTS // kept, basis.matrix
+    if room < n_neurons:
+        room, matrix = 2 * room, matrix.astype(np.float32)
+    width = max(1, min(n_neurons, room))
     return np.concatenate(
         [
             _shares_of_some(values_of, slice(start, min(start + width, n_neurons)), places, matrix, rows)
-            for width in (max(1, min(n_neurons, _COEFFICIENTS // kept)),)
             for start in range(0, max(n_neurons, 1), width)
         ]
     )
@@ -134,25 +140,25 @@ def _shares_of_some(
 ) -> Float[np.ndarray, "neuron irrep"]:
     n, width = places.structure.n, neurons.stop - neurons.start
     of_a, of_b, squares, largest = np.zeros((n, width)), np.zeros((n, width)), np.zeros(width), np.zeros(width)
-    blocks = [np.zeros((len(of), len(of), width)) for of in rows]
+    blocks = [np.zeros((len(of), len(of), width), dtype=matrix.dtype) for of in rows]
     middle = None
     step = max(1, _VALUES // (n * max(width, 1)))
     for start in range(0, n, step):
         chosen = slice(start, min(start + step, n))
-        values = values_of(places.grid[chosen])[..., neurons].astype(np.float64)
+        values = values_of(places.grid[chosen])[..., neurons].astype(matrix.dtype)
         largest = np.maximum(largest, np.abs(values).max(axis=(0, 1)))
         # Sums of squares about a value near the mean: of large numbers with a small spread they would lose digits.
         middle = values.mean(axis=(0, 1)) if middle is None else middle
         values -= middle
-        of_a[chosen] = values.sum(axis=1)
-        of_b += values.sum(axis=0)
-        squares += np.einsum("abm,abm->m", values, values)
+        of_a[chosen] = values.sum(axis=1, dtype=np.float64)
+        of_b += values.sum(axis=0, dtype=np.float64)
+        squares += np.einsum("abm,abm->m", values, values, dtype=np.float64)
         along_b = np.matmul(matrix, values)
         for of, block in zip(rows, blocks, strict=True):
             block += np.tensordot(matrix[of, chosen], along_b[:, of], (1, 0))
     variance = squares - of_a.sum(axis=0) ** 2 / n**2
     alone = [((matrix[of] @ sums) ** 2).sum(axis=0) / n for sums in (of_a, of_b) for of in rows]
-    both = [(block**2).sum(axis=(0, 1)) for block in blocks]
+    both = [np.einsum("ijm,ijm->m", block, block, dtype=np.float64) for block in blocks]
     of_irreps = np.array(both) + np.array(alone[: len(rows)]) + np.array(alone[len(rows) :])
     return _share_of_variance(of_irreps, variance, largest, n)
 
