@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .analysis import Report as Report
     from .analysis import analyze as analyze
     from .analysis import as_xarray as as_xarray
+    from .analysis import progress as progress
     from .errors import GrokinterpError as GrokinterpError
     from .report import write_report as write_report
     from .report import write_verdict as write_verdict
@@ -46,6 +47,7 @@ _WHERE = {
     "find_verdict": "verdict",
     "import_run": "runs",
     "load_run": "runs",
+    "progress": "analysis",
     "train": "training",
     "write_report": "report",
     "write_verdict": "report",

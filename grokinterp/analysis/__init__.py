@@ -44,6 +44,9 @@ from ._how_far import StageWords as StageWords
 from ._how_far import Threshold as Threshold
 from ._how_far import how_far as how_far
 from ._how_far import how_far_of as how_far_of
+from ._in_the_loop import Progress as Progress
+from ._in_the_loop import ProgressAt as ProgressAt
+from ._in_the_loop import progress as progress
 from ._key_doubts import NEAR as NEAR
 from ._key_doubts import NearBound as NearBound
 from ._key_doubts import OtherRule as OtherRule
