@@ -204,9 +204,8 @@ class _Parts:
         yield "answer_functions", kept[element]
         yield "blocks", self.blocks()
         yield "polynomials", self.with_neurons(self.polynomials())
-        read = self.neurons @ self.key_directions
-        yield "W_L_directions", self.with_neurons(read @ self.key_directions.T)
-        yield "W_L_null_space", self.with_neurons(self.neurons - read @ self.key_directions.T)
+        yield "W_L_directions", self.with_directions(kept=True)
+        yield "W_L_null_space", self.with_directions(kept=False)
         yield "embedding_keys", self.with_embedding((0, *self.keys))
         others = set(range(len(self.basis.irrep_names))) - set(self.keys)
         yield "embedding_without_keys", self.with_embedding(sorted(others))
@@ -246,6 +245,20 @@ class _Parts:
             return self.logits + (neurons - self.neurons) @ self.snapshot.W_L.T
         layer = LastLayer.of(self.snapshot, torch.from_numpy(self.pairs))
         return layer.after_neurons(torch.from_numpy(neurons).float()).numpy().astype(np.float64)
+
+    def with_directions(self, *, kept: bool) -> Logits:
+        """The logits with what the neurons hold in `key_directions` alone, or without it."""
+        read, directions = self._read_by_keys, self.key_directions
+        if self.snapshot.config.normalization != "none":
+            inside = read @ directions.T
+            return self.with_neurons(inside if kept else self.neurons - inside)
+        # As `with_neurons`, with products as narrow as the directions are few.
+        by_keys = read @ (directions.T @ self.snapshot.W_L.T)
+        return self.logits + by_keys - self.neurons @ self.snapshot.W_L.T if kept else self.logits - by_keys
+
+    @cached_property
+    def _read_by_keys(self) -> Float[np.ndarray, "pair rank"]:
+        return self.neurons @ self.key_directions
 
     def with_embedding(self, irreps: Sequence[int]) -> Logits:
         """The logits with the group's embeddings projected on `irreps`, of a and of b."""
