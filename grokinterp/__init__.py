@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .runs import as_devinterp as as_devinterp
     from .runs import import_run as import_run
     from .runs import load_run as load_run
+    from .runs import snapshot as snapshot
     from .training import train as train
     from .verdict import Verdict as Verdict
     from .verdict import compare as compare
@@ -48,6 +49,7 @@ _WHERE = {
     "import_run": "runs",
     "load_run": "runs",
     "progress": "analysis",
+    "snapshot": "runs",
     "train": "training",
     "write_report": "report",
     "write_verdict": "report",

@@ -42,3 +42,4 @@ from ._stated import StatedTraining as StatedTraining
 from .importers import LAYOUTS as LAYOUTS
 from .importers import chughtai_snapshot as chughtai_snapshot
 from .importers import import_run as import_run
+from .importers import snapshot as snapshot

@@ -55,7 +55,7 @@ def import_run(source: str | Path, out: str | Path, *, layout: str = "auto", set
         raise GrokinterpError(f"{out} is no name of a new folder; name one to import into, such as {out / 'run'}")
     if layout != "auto" and layout not in LAYOUTS:
         raise GrokinterpError(f"layout {layout!r}: unknown; choose auto or one of {', '.join(LAYOUTS)}")
-    asked = _asked(settings)
+    asked = asked_of(settings)
     try:
         found, record = _examined(source, layout, asked)
     except GrokinterpError as error:
@@ -115,7 +115,7 @@ def _examined(source: Path, layout: str, asked: Asked) -> tuple[Found, dict[str,
     return checked.found, checked.record
 
 
-def _asked(settings: Iterable[str]) -> Asked:
+def asked_of(settings: Iterable[str]) -> Asked:
     """What the user set, by section; other sections are the importer's to fill."""
     said: dict[str, dict[str, Any]] = {"task": {}, "model": {}}
     for setting in settings:
