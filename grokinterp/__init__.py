@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .runs import import_run as import_run
     from .runs import load_run as load_run
     from .runs import snapshot as snapshot
+    from .training import record as record
     from .training import train as train
     from .verdict import Verdict as Verdict
     from .verdict import compare as compare
@@ -49,6 +50,7 @@ _WHERE = {
     "import_run": "runs",
     "load_run": "runs",
     "progress": "analysis",
+    "record": "training",
     "snapshot": "runs",
     "train": "training",
     "write_report": "report",

@@ -211,7 +211,6 @@ class Lstm(nn.Module):
             (),
             "embed.W_E has shape (11, 24), needs (9, 24); give the",
         ),
-        (Mlp, "add", (), "task = 'add': needs a Task, such as Task(TaskConfig(p=113))"),
         (
             Mlp,
             PAIRS,

@@ -34,8 +34,8 @@ from ._state import without_wrappers
 # float32 they are 1,000 times nearer, and no other reading is asked then; else the nearest of all counts.
 _SAME, _SURELY = 1e-2, 1e-5
 _GIVE = (
-    "; give the task as the model reads it: TaskConfig's equals_token, operator_token and own_tokens_for_b (which one-hot "
-    "inputs of a and b are)"
+    "; give the task as the model reads it: TaskConfig's equals_token, operator_token and own_tokens_for_b (which "
+    "one-hot inputs of a and b are)"
 )
 # What a message calls the model, where a file's path would stand.
 _HERE = Path("the model")
@@ -43,7 +43,7 @@ _HERE = Path("the model")
 
 def snapshot(
     model: Any,
-    task: Any,
+    task: Task,
     *,
     step: int = 0,
     inputs: torch.Tensor | tuple[torch.Tensor, ...] | None = None,
@@ -83,8 +83,6 @@ def snapshot(
     >>> found.config.architecture, found.config.mlp_inputs, found.config.act_fn, found.neurons.shape
     ('mlp', 'sum', 'gelu', (49, 16))
     """
-    if not isinstance(task, Task):
-        raise GrokinterpError(f"task = {task!r:.80}: needs a Task, such as Task(TaskConfig(p=113))")
     if not isinstance(model, torch.nn.Module):
         raise GrokinterpError(
             f"the model is of type {type(model).__name__}, which has no parameters to read: give a torch.nn.Module, or "
