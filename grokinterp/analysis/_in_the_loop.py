@@ -5,7 +5,7 @@ depends on the task and the keys (where each pair's answer is, and the projectio
 no more is done than what is asked of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.models import ModelConfig
+from grokinterp.runs import OwnModel
 from grokinterp.tasks import Structure, Task
 
 from ._components import Places, structure_needed
@@ -27,40 +29,76 @@ Logits = Float[torch.Tensor, "pair out"]
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """What `progress` returns: call it with the logits of all pairs.
+    """What `progress` returns: call it with the logits of all pairs, or with the model.
 
-    - `task`: whose pairs they are; `keys`: the key frequencies or irreps, None where each call finds its own.
+    - `own`: whose pairs they are, and how the model is called; `keys`: the key frequencies or irreps, None where each
+      call finds its own.
     """
 
-    task: Task
+    own: OwnModel
     keys: tuple[int, ...] | None = None
     _on: dict[torch.device, "_Tables"] = field(default_factory=dict, repr=False)
+    _read: dict[str, ModelConfig | None] = field(default_factory=dict, repr=False)
 
-    def __call__(self, logits: Float[torch.Tensor, "..."]) -> "ProgressAt":
-        """The measures of these logits: a row per pair in the order of `task.pairs`, answer c in column c.
+    @property
+    def task(self) -> Task:
+        return self.own.task
 
-        Further columns, such as that of `=`, are left out. No gradient is taken.
+    def __call__(self, given: torch.nn.Module | Float[torch.Tensor, "..."]) -> "ProgressAt":
+        """The measures of a model, or of its logits.
+
+        - Of logits there is a row per pair in the order of `task.pairs`, answer c in column c; further columns, such as
+          that of `=`, are left out. No gradient is taken.
+        - A model on the CPU that `grokinterp.snapshot` reads, and that the fast forward covers, is evaluated by that,
+          in a fraction of the time; at the first call the logits of the two are compared. Others are called themselves.
         """
+        logits = self._logits_of(given) if isinstance(given, torch.nn.Module) else given
         needed = (self.task.n_pairs, self.task.n_answers)
         if logits.ndim != 2 or logits.shape[0] != needed[0] or logits.shape[1] < needed[1]:
             raise GrokinterpError(
                 f"logits of shape {tuple(logits.shape)}: {self.task.name} needs those of all pairs, ({needed[0]:,}, "
                 f"{needed[1]:,}), in the order of task.pairs; give model(task.tokens), at the position that answers"
             )
-        given = logits.detach()[:, : needed[1]]
-        if given.device not in self._on:
-            self._on[given.device] = _Tables.of(self.task, self.keys, given.device)
-        return ProgressAt(given, self._on[given.device])
+        of_answers = logits.detach()[:, : needed[1]]
+        device = of_answers.device
+        if device not in self._on:
+            self._on[device] = _Tables.of(self.task, self.keys, device)
+        return ProgressAt(of_answers, self._on[device])
+
+    def _logits_of(self, model: torch.nn.Module) -> Float[torch.Tensor, "pair answer"]:
+        if "config" not in self._read:
+            self._read["config"] = self._fast_config(model)
+        config = self._read["config"]
+        if config is None:
+            return self.own.logits(model)
+        return self.own.known(model, config).fast().logits[:, : self.task.n_answers]
+
+    def _fast_config(self, model: torch.nn.Module) -> ModelConfig | None:
+        """How the model is read for the fast forward, None where it cannot be or is on another device."""
+        if any(parameter.device.type != "cpu" for parameter in model.parameters()):
+            return None
+        try:
+            found = self.own.snapshot(model)
+        except GrokinterpError:
+            return None
+        return found.config if found.fast_forward else None
 
 
-def progress(task: Task, keys: Iterable[int] | None = None) -> Progress:
+def progress(
+    task: Task,
+    keys: Iterable[int] | None = None,
+    *,
+    inputs: torch.Tensor | tuple[torch.Tensor, ...] | None = None,
+    names: Mapping[str, str] | None = None,
+    settings: Iterable[str] = (),
+) -> Progress:
     """Measure restricted and excluded loss and the rest inside a training loop of your own.
 
         progress = grokinterp.progress(task, keys=[14, 35, 41, 42, 52])
         for step in range(steps):
             ...
             if step % 10 == 0:
-                now = progress(model(task.tokens)[:, -1])
+                now = progress(model)  # Or the logits of all pairs: progress(model(task.tokens)[:, -1])
                 now.restricted_loss, now.excluded_loss, now.train_loss
 
     **Arguments:**
@@ -69,6 +107,8 @@ def progress(task: Task, keys: Iterable[int] | None = None) -> Progress:
       `Task(TaskConfig(p=113).with_train_pairs(numbers))`, pair (a, b) being number a·p + b.
     - `keys`: the key frequencies (of a group: the numbers of its key irreps), as `find_keys` chooses them at the end of
       a run. By default those that explain more of the logits than chance, found anew at each call, which costs more.
+
+    - `inputs`, `names`, `settings`: of the model, as `grokinterp.snapshot` takes them.
 
     **Raises** `GrokinterpError` for a task without a group, for keys that it does not have, and for logits of another
     shape.
@@ -84,7 +124,7 @@ def progress(task: Task, keys: Iterable[int] | None = None) -> Progress:
     structure = structure_needed(task)
     chosen = None if keys is None else tuple(keys)
     _require(chosen or (), structure)
-    return Progress(task, chosen)
+    return Progress(OwnModel.of(task, inputs, names, settings), chosen)
 
 
 def _require(keys: tuple[int, ...], structure: Structure) -> None:

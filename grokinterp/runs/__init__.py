@@ -40,6 +40,7 @@ from ._snapshot import FAST_CHUNK as FAST_CHUNK
 from ._snapshot import Snapshot as Snapshot
 from ._stated import StatedTraining as StatedTraining
 from .importers import LAYOUTS as LAYOUTS
+from .importers import OwnModel as OwnModel
 from .importers import chughtai_snapshot as chughtai_snapshot
 from .importers import import_run as import_run
 from .importers import snapshot as snapshot

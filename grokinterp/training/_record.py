@@ -9,7 +9,7 @@ import torch
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.models import ModelConfig
-from grokinterp.runs import Run, RunConfig, RunFolder, Snapshot, StatedTraining, load_run, snapshot
+from grokinterp.runs import OwnModel, Run, RunConfig, RunFolder, Snapshot, StatedTraining, load_run
 from grokinterp.tasks import Task
 
 from ._environment import describe_environment
@@ -25,14 +25,12 @@ class Recorder:
     - `path`: of the run folder; `task`: what is learned; `last_step`: the last that was recorded, None before any.
     """
 
-    def __init__(
-        self, out: str | Path, task: Task, *, resume: bool, training: Mapping[str, Any], how: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, out: str | Path, own: OwnModel, *, resume: bool, training: Mapping[str, Any]) -> None:
         self.path = Path(out)
-        self.task = task
+        self.task = own.task
         self.last_step: int | None = None
         self._folder = RunFolder(self.path)
-        self._how = dict(how)
+        self._own = own
         self._training = StatedTraining(**{"steps": 0, **training})
         self._model: ModelConfig | None = None
         # Of a run that is gone on with: until its next step is recorded, and what it had listed.
@@ -59,7 +57,7 @@ class Recorder:
         row = {name: _number(name, value) for name, value in metrics.items()}
         if model is None and self._model is None:
             raise GrokinterpError(f"step {step}: the first step that is recorded needs the model; give it")
-        found = None if model is None else snapshot(model, self.task, step=step, **self._how)
+        found = None if model is None else self._own.snapshot(model, step)
         if found is not None:
             self._require_same(found)
             row = _measured(found) | row
@@ -164,8 +162,8 @@ def record(
 
     **Raises** `GrokinterpError` for a folder that holds something else.
     """
-    how = {"inputs": inputs, "names": names, "settings": tuple(settings)}
-    return Recorder(out, task, resume=resume, training=training or {}, how=how)
+    own = OwnModel.of(task, inputs, names, settings)
+    return Recorder(out, own, resume=resume, training=training or {})
 
 
 def _measured(found: Snapshot) -> Metrics:

@@ -7,7 +7,7 @@ import torch
 import grokinterp
 from grokinterp.analysis import find_keys, measure, progress
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import ModelConfig, initial_weights
+from grokinterp.models import ModelConfig, hooked_network, initial_weights
 from grokinterp.runs import Run, Snapshot
 from grokinterp.tasks import Task, TaskConfig
 
@@ -81,3 +81,34 @@ def test_on_a_gpu_it_gives_the_same():
     logits = torch.from_numpy(snapshot.logits)
     measured = progress(snapshot.task, (1, 4))
     assert measured(logits.cuda()).row() == pytest.approx(measured(logits).row(), rel=1e-9)
+
+
+class Squashed(torch.nn.Module):
+    """A network that is none of ours."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.hidden = torch.nn.Embedding(12, 16), torch.nn.Linear(16, 24)
+        self.head = torch.nn.Linear(24, 11)
+
+    def forward(self, tokens):
+        return torch.tanh(self.head(torch.relu(self.hidden(self.embedding(tokens).sum(dim=1)))))
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_model_is_measured_as_its_logits_are(is_ours):
+    torch.manual_seed(0)
+    snapshot = untrained(p=11)
+    model = hooked_network(snapshot.config, snapshot.task, snapshot.weights) if is_ours else Squashed()
+    measured = progress(snapshot.task, (1, 4))
+    measured(model)
+    with torch.no_grad():  # Its weights are those of the moment.
+        for value in model.parameters():
+            value += torch.randn_like(value) / 8
+    calls = []
+    with_hook = model.register_forward_hook(lambda *_: calls.append(1))
+    now = measured(model)
+    with_hook.remove()
+    assert bool(calls) == (not is_ours)
+    logits = model(snapshot.task.tokens)
+    assert now.row() == pytest.approx(measured(logits[:, -1] if is_ours else logits).row(), rel=1e-5)

@@ -8,7 +8,7 @@ taken.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -83,88 +83,112 @@ def snapshot(
     >>> found.config.architecture, found.config.mlp_inputs, found.config.act_fn, found.neurons.shape
     ('mlp', 'sum', 'gelu', (49, 16))
     """
-    if not isinstance(model, torch.nn.Module):
+    return OwnModel.of(task, inputs, names, settings).snapshot(model, step)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnModel:
+    """How models of one program are called and read; arguments as those of `snapshot`."""
+
+    task: Task
+    inputs: tuple[torch.Tensor, ...] | None
+    names: Mapping[str, str]
+    asked: Asked
+
+    @classmethod
+    def of(
+        cls,
+        task: Task,
+        inputs: torch.Tensor | tuple[torch.Tensor, ...] | None = None,
+        names: Mapping[str, str] | None = None,
+        settings: Iterable[str] = (),
+    ) -> "OwnModel":
+        asked = asked_of(settings)
+        if asked.task:
+            raise GrokinterpError(
+                f"settings: task.{next(iter(asked.task))} is the task's, which is given; leave it out, or give another "
+                "task"
+            )
+        given = (inputs,) if isinstance(inputs, torch.Tensor) else inputs
+        return cls(task, given, names or {}, replace(asked, task=dict(task.config), split_is_settled=True))
+
+    def snapshot(self, model: Any, step: int = 0) -> Snapshot:
+        """The model in the reading whose logits are its own."""
+        if not isinstance(model, torch.nn.Module):
+            raise GrokinterpError(
+                f"the model is of type {type(model).__name__}, which has no parameters to read: give a "
+                "torch.nn.Module, or measure its logits with grokinterp.progress"
+            )
+        own = self.logits(model).double().cpu()
+        first, weights = self._translated(model)
+        nearest, least = first, math.inf
+        for reading in _readings(self.task, first, self.asked):
+            config = ModelConfig(**{**dict(first), **reading.model})
+            logits = plain_logits(config, self.task, weights, self.task.tokens)[:, : self.task.n_answers].double()
+            apart = _apart(logits, own)
+            if apart < least:
+                nearest, least = config, apart
+            if least <= _SURELY:
+                break
+        if least <= _SAME:
+            return Snapshot(step, self.task, nearest, weights)
         raise GrokinterpError(
-            f"the model is of type {type(model).__name__}, which has no parameters to read: give a torch.nn.Module, or "
+            f"the model's parameters can be read as those of a network of architecture {first.architecture}, but its "
+            f"logits on {self.task.name} are others than the model's ({least:.0%} of their size apart at best): the "
+            "model computes something else, or reads its inputs otherwise; state what differs with settings=…, or "
             "measure its logits with grokinterp.progress"
         )
-    own = _own_logits(model, task, inputs)
-    config, weights = _read(model, task, own, dict(names or {}), asked_of(settings))
-    return Snapshot(step, task, config, weights)
 
+    def known(self, model: torch.nn.Module, config: ModelConfig, step: int = 0) -> Snapshot:
+        """A model whose reading `snapshot` has found, with the weights that it has now."""
+        return Snapshot(step, self.task, config, self._translated(model)[1])
 
-def _own_logits(
-    model: torch.nn.Module, task: Task, inputs: torch.Tensor | tuple[torch.Tensor, ...] | None
-) -> Float[torch.Tensor, "pair answer"]:
-    """The model's own logits of all pairs, in float64 on the CPU."""
-    parameter = next(model.parameters(), None)
-    device = torch.device("cpu") if parameter is None else parameter.device
-    given = inputs if isinstance(inputs, tuple) else (task.tokens if inputs is None else inputs,)
-    was_training = model.training
-    model.eval()
-    found = []
-    try:
-        with torch.no_grad():
-            for rows in zip(*(argument.split(CHUNK) for argument in given), strict=True):
-                found.append(model(*(row.to(device) for row in rows)))
-    except Exception as error:
-        what = "task.tokens" if inputs is None else "the inputs"
-        reads = f"{task.name} reads [{', '.join(task.positions)}] in {task.n_tokens} tokens"
+    def logits(self, model: torch.nn.Module) -> Float[torch.Tensor, "pair answer"]:
+        """The model's own logits of all pairs, where the model is."""
+        parameter = next(model.parameters(), None)
+        device = torch.device("cpu") if parameter is None else parameter.device
+        given = (self.task.tokens,) if self.inputs is None else self.inputs
+        was_training = model.training
+        model.eval()
+        try:
+            with torch.no_grad():
+                pieces = zip(*(argument.split(CHUNK) for argument in given), strict=True)
+                found = [model(*(rows.to(device) for rows in piece)) for piece in pieces]
+        except Exception as error:
+            raise self._not_called(error) from error
+        finally:
+            model.train(was_training)
+        logits = torch.cat([chunk[:, -1] if chunk.ndim == 3 else chunk for chunk in found])
+        if logits.ndim != 2 or len(logits) != self.task.n_pairs or logits.shape[1] < self.task.n_answers:
+            raise GrokinterpError(
+                f"the model's logits have the shape {tuple(logits.shape)}; {self.task.name} needs a row for each of "
+                f"{self.task.n_pairs:,} pairs and {self.task.n_answers} answers: give the task that the model answers, "
+                "or inputs=…"
+            )
+        return logits[:, : self.task.n_answers]
+
+    def _not_called(self, error: Exception) -> GrokinterpError:
+        what = "task.tokens" if self.inputs is None else "the inputs"
+        reads = f"{self.task.name} reads [{', '.join(self.task.positions)}] in {self.task.n_tokens} tokens"
         said = " ".join(str(error).split())[:150]
-        raise GrokinterpError(
+        return GrokinterpError(
             f"the model raised {type(error).__name__} ({said}) on {what}; {reads}: give the task as the model reads "
             "it, such as TaskConfig(p=…, equals_token=False), or inputs=…"
-        ) from error
-    finally:
-        model.train(was_training)
-    logits = torch.cat([chunk[:, -1] if chunk.ndim == 3 else chunk for chunk in found]).double().cpu()
-    if logits.ndim != 2 or len(logits) != task.n_pairs or logits.shape[1] < task.n_answers:
-        raise GrokinterpError(
-            f"the model's logits have the shape {tuple(logits.shape)}; {task.name} needs a row for each of "
-            f"{task.n_pairs:,} pairs and {task.n_answers} answers: give the task that the model answers, or inputs=…"
         )
-    return logits[:, : task.n_answers]
 
-
-def _read(
-    model: torch.nn.Module,
-    task: Task,
-    own: Float[torch.Tensor, "pair answer"],
-    names: dict[str, str],
-    asked: Asked,
-) -> tuple[ModelConfig, Tensors]:
-    if asked.task:
-        raise GrokinterpError(
-            f"settings: task.{next(iter(asked.task))} is the task's, which is given; leave it out, or give another task"
-        )
-    state = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-    unknown = sorted(names.keys() - state.keys())
-    if unknown:
-        raise GrokinterpError(f"names: the model has no parameter {unknown[0]}; it has {', '.join(state)}")
-    renamed = {names.get(name, name): value.detach().cpu() for name, value in state.items()}
-    # The activation is tried; an MLP on one-hot inputs is not read without one.
-    config = _settings_of(model) or {"act_fn": "relu"}
-    said = Contents(path=_HERE, content=renamed, state=without_wrappers(renamed), config=config)
-    asked = replace(asked, task=dict(task.config), split_is_settled=True)
-    found = _found(said, asked)
-    weights = next(iter(found.checkpoints()))[1]
-    nearest, least = found.model, math.inf
-    for reading in _readings(task, found.model, asked):
-        config = ModelConfig(**{**dict(found.model), **reading.model})
-        logits = plain_logits(config, task, weights, task.tokens)[:, : task.n_answers].double()
-        apart = _apart(logits, own)
-        if apart < least:
-            nearest, least = config, apart
-        if least <= _SURELY:
-            break
-    if least <= _SAME:
-        return nearest, weights
-    raise GrokinterpError(
-        f"the model's parameters can be read as those of a network of architecture {found.model.architecture}, but its "
-        f"logits on {task.name} are others than the model's ({least:.0%} of their size apart at best): the model "
-        "computes something else, or reads its inputs otherwise; state what differs with settings=…, or measure its "
-        "logits with grokinterp.progress"
-    )
+    def _translated(self, model: torch.nn.Module) -> tuple[ModelConfig, Tensors]:
+        """The weights under our names, and the configuration as far as they tell it."""
+        state = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+        unknown = sorted(self.names.keys() - state.keys())
+        if unknown:
+            raise GrokinterpError(f"names: the model has no parameter {unknown[0]}; it has {', '.join(state)}")
+        # Copies: the program goes on and changes its own.
+        renamed = {self.names.get(name, name): value.detach().cpu().clone() for name, value in state.items()}
+        # The activation is tried; an MLP on one-hot inputs is not read without one.
+        config = _settings_of(model) or {"act_fn": "relu"}
+        said = Contents(path=_HERE, content=renamed, state=without_wrappers(renamed), config=config)
+        found = _found(said, self.asked)
+        return found.model, next(iter(found.checkpoints()))[1]
 
 
 def _found(said: Contents, asked: Asked) -> Found:
