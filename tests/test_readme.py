@@ -29,9 +29,10 @@ from grokinterp.analysis import STAGES
 from grokinterp.cli import app
 from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import FiniteGroup
+from grokinterp.models import ModelConfig, hooked_network, initial_weights
 from grokinterp.report import browser_needed
 from grokinterp.runs import LAYOUTS, PRESETS, RunConfig
-from grokinterp.tasks import OPERATIONS, Task
+from grokinterp.tasks import OPERATIONS, Task, TaskConfig
 from grokinterp.verdict._mechanism import RELATED
 from grokinterp.verdict._verdict import HOW, HOW_OF_SQUARES
 
@@ -328,7 +329,12 @@ def test_the_settings_are_taken():
 @pytest.mark.usefixtures("workplace")
 def test_the_calls_run(tiny_run, tmp_path: Path, monkeypatch):
     values = np.arange(24)
+    task, config = Task(TaskConfig(p=7)), ModelConfig(d_model=16, n_heads=2, d_head=8, d_mlp=24)
     of_the_reader = {
+        "task": task,
+        "keys": [1, 2],
+        "model": hooked_network(config, task, initial_weights(config, task)),
+        "out": tmp_path / "recorded",
         "run": tiny_run,
         "report": grokinterp.analyze(tiny_run),
         "step": 40,

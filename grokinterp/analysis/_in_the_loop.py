@@ -157,8 +157,10 @@ class _Tables:
     @classmethod
     def of(cls, task: Task, keys: tuple[int, ...] | None, device: torch.device) -> "_Tables":
         places = Places.of(task)
-        made = (torch.from_numpy(np.array(of)).to(device) for of in (places.element, places.counts, task.answers))
-        return cls(task, places, keys, device, *made)
+        element, counts, answers = (
+            torch.from_numpy(np.array(of)).to(device) for of in (places.element, places.counts, task.answers)
+        )
+        return cls(task, places, keys, device, element, counts, answers)
 
     @property
     def dtype(self) -> torch.dtype:

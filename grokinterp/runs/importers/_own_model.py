@@ -203,7 +203,7 @@ def _found(said: Contents, asked: Asked) -> Found:
 
 def _settings_of(model: torch.nn.Module) -> dict[str, Any]:
     """What `cfg` says, where the model has one, in plain values."""
-    config = getattr(model, "cfg", None)
+    config: Any = getattr(model, "cfg", None)
     if hasattr(config, "to_dict"):
         config = config.to_dict()
     if not isinstance(config, Mapping):
