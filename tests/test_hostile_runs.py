@@ -152,7 +152,7 @@ def test_a_few_hostile_runs_are_answered(tmp_path: Path, capfd, monkeypatch):
 
 @needs_linux
 @pytest.mark.long
-@pytest.mark.parametrize("start", range(100, 400, 50))
+@pytest.mark.parametrize("start", range(100, 250, 50))
 def test_many_hostile_runs_are_answered(start: int, tmp_path: Path, capfd, monkeypatch):
     monkeypatch.setattr(sys, "argv", [])
 
