@@ -14,6 +14,7 @@ FLOORS = {
     "guard": -2,
     "errors": -1,
     "wording": -1,
+    "registry": 0,
     "config": 0,
     "fourier": 1,
     "tasks": 2,

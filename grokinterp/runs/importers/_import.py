@@ -28,7 +28,7 @@ from grokinterp.tasks import Task
 
 from ._layout import Asked, Found
 from ._measured import examined
-from ._route import LAYOUTS, look, read_said
+from ._route import LAYOUTS, layouts, look, read_said
 from ._series import read_folder
 from ._steps import checked_step
 
@@ -41,7 +41,8 @@ def import_run(source: str | Path, out: str | Path, *, layout: str = "auto", set
     - `source`: a file, or a folder: of Chughtai et al., of Nanda's trainer, or of many checkpoints with their step in
       the name.
     - `out`: the run folder to write, which must not hold anything yet.
-    - `layout`: one of `LAYOUTS`, or `auto`, which goes by what the file holds.
+    - `layout`: one of `LAYOUTS`, one that was registered (`register_layout`), or `auto`, which goes by what the file
+      holds.
     - `settings`: ``task.KEY=VALUE`` and ``model.KEY=VALUE``, for what the file does not say.
 
     The run's `provenance` says what was read, which layout it had and how the split was recognised. Where the split is
@@ -53,8 +54,9 @@ def import_run(source: str | Path, out: str | Path, *, layout: str = "auto", set
     source, out = _usable(source), _usable(out)
     if not out.name:
         raise GrokinterpError(f"{out} is no name of a new folder; name one to import into, such as {out / 'run'}")
-    if layout != "auto" and layout not in LAYOUTS:
-        raise GrokinterpError(f"layout {layout!r}: unknown; choose auto or one of {', '.join(LAYOUTS)}")
+    if layout != "auto" and layout not in layouts:
+        known = dict.fromkeys((*LAYOUTS, *layouts.names))
+        raise GrokinterpError(f"layout {layout!r}: unknown; choose auto or one of {', '.join(known)}")
     asked = asked_of(settings)
     try:
         found, record = _examined(source, layout, asked)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from grokinterp.errors import GrokinterpError
+from grokinterp.registry import Registry
 
 from . import _chughtai, _custom, _nanda, _pizza, _transformer_lens
 from ._contents import Contents, contents_of
@@ -15,13 +17,19 @@ from ._refusal import refusal
 from ._state import prefixes, under
 from ._steps import NamedStep, step_in_folder, step_in_name
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Layout:
-    """How a layout is recognised and read.
+    """How other people's files are recognised and read: one object per layout.
 
-    `insisted` recognises what a user's --layout makes of this layout; `inside`, what can be a network among others'
-    tensors, where the layout's parts have names that parts of others have, too.
+    - `name`: as `--layout` and `run.json` say it.
+    - `reads`: whether what a file says is of this layout; must not raise.
+    - `read`: the file, with what the user asked for, as a run before it is written.
+    - `insisted`: recognises what a user's --layout makes of this layout, where that is more than `reads` does;
+      `inside`: what can be a network among others' tensors, where the layout's parts have names that parts of others
+      have, too.
     """
 
     name: str
@@ -32,13 +40,16 @@ class Layout:
 
 
 # In the order in which they are tried.
-_LAYOUTS = (
-    Layout(_chughtai.LAYOUT, _chughtai.reads, _chughtai.read_file, lambda said: bool(said.state)),
-    Layout(_pizza.LAYOUT, _pizza.reads, _pizza.read_file, lambda said: bool(said.state)),
-    Layout(_nanda.LAYOUT, _nanda.reads, _nanda.read_file),
-    Layout(_transformer_lens.DEMO, _transformer_lens.reads_demo, _transformer_lens.read_demo),
-    Layout(_transformer_lens.LAYOUT, _transformer_lens.reads, _transformer_lens.read_file),
-    Layout(_custom.LAYOUT, _custom.reads, _custom.read_file, inside=_custom.has_embedding),
+layouts = Registry(
+    "layout",
+    [
+        Layout(_chughtai.LAYOUT, _chughtai.reads, _chughtai.read_file, lambda said: bool(said.state)),
+        Layout(_pizza.LAYOUT, _pizza.reads, _pizza.read_file, lambda said: bool(said.state)),
+        Layout(_nanda.LAYOUT, _nanda.reads, _nanda.read_file),
+        Layout(_transformer_lens.DEMO, _transformer_lens.reads_demo, _transformer_lens.read_demo),
+        Layout(_transformer_lens.LAYOUT, _transformer_lens.reads, _transformer_lens.read_file),
+        Layout(_custom.LAYOUT, _custom.reads, _custom.read_file, inside=_custom.has_embedding),
+    ],
 )
 # As the documentation lists them.
 LAYOUTS = (
@@ -49,6 +60,21 @@ LAYOUTS = (
     _transformer_lens.LAYOUT,
     _custom.LAYOUT,
 )
+
+
+def register_layout(layout: Layout) -> Layout:
+    """Let `import`, `import_run` and all that read other people's files know a layout of your own.
+
+    It is asked before those of grokinterp, and after the layouts that are registered later. An installed package does
+    the same by an entry point of the group `grokinterp.layouts`, which names a `Layout`.
+
+    **Raises** `GrokinterpError` if there is a layout of this name.
+    """
+    if layout.name == "auto":
+        raise GrokinterpError(
+            "layout 'auto': that is no name of a layout, but asks for the one that fits; take another"
+        )
+    return layouts.add(layout)
 
 
 def look(path: Path, *, by_name: bool = True) -> Contents:
@@ -75,16 +101,16 @@ def layout_of(said: Contents, layout: str = "auto") -> tuple[Layout, Contents] |
     Where tensors of something else stand beside the network's, as those of a loss or a metric, the network is what
     stands under one prefix.
     """
-    for entry in _LAYOUTS:
+    for entry in layouts:
         recognised = entry.reads if layout == "auto" else entry.insisted or entry.reads
-        if layout in ("auto", entry.name) and recognised(said):
+        if layout in ("auto", entry.name) and _asked_of(entry, recognised, said):
             return entry, said
-    if layout not in ("auto", _transformer_lens.LAYOUT, _nanda.LAYOUT, _custom.LAYOUT):
+    if layout in (_chughtai.LAYOUT, _pizza.LAYOUT, _transformer_lens.DEMO):
         return None
     parts = {prefix: replace(said, state=under(said.state, prefix)) for prefix in prefixes(said.state)}
     found = []
     for prefix, part in parts.items():
-        fits = (entry for entry in _LAYOUTS if layout in ("auto", entry.name) and entry.reads(part))
+        fits = (entry for entry in layouts if layout in ("auto", entry.name) and _asked_of(entry, entry.reads, part))
         found += [(prefix, entry, part) for entry in fits if entry.inside(part)][:1]
     if not found:
         return None
@@ -106,7 +132,20 @@ def read_said(said: Contents, layout: str, asked: Asked) -> Found:
         fits = layout_of(said) if layout != "auto" else None
         raise refusal(said, layout, fits[0].name if fits else None)
     entry, said = known
-    return entry.read(said, asked)
+    return replace(_asked_of(entry, entry.read, said, asked), layout=entry.name)
+
+
+def _asked_of(entry: Layout, function: Callable[..., T], said: Contents, *more: Asked) -> T:
+    """What a layout's own code says, which may be a stranger's."""
+    try:
+        return function(said, *more)
+    except GrokinterpError:
+        raise
+    except Exception as error:
+        raise GrokinterpError(
+            f"{said.path}: the layout {entry.name} raised {type(error).__name__} ({error}); mend the layout, or name "
+            "another with --layout"
+        ) from error
 
 
 def _few(names: list[str]) -> str:
