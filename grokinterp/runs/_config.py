@@ -1,5 +1,6 @@
 """What a run is made from: task, model and training, and the named presets."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
@@ -15,12 +16,17 @@ from ._stated import StatedTraining
 
 
 class TrainingConfig(Config):
-    """Full-batch AdamW on the float64 cross-entropy over the network's outputs. Defaults: Nanda et al. 2023.
+    """Full-batch training on the float64 cross-entropy over the network's outputs. Defaults: Nanda et al. 2023.
 
     **Arguments:**
 
     - `steps`: optimizer calls; step n is the state before call n, so step 0 is the initialisation.
+    - `optimizer`: `adamw`, `adam` (weight decay as L2, in the gradient), `sgd`, or one that was registered
+      (`grokinterp.training.register_optimizer`); `optimizer_options`: settings that it alone has, such as `momentum`.
+    - `learning_rate`, `weight_decay`, `beta1`, `beta2`, `epsilon`: for the optimizers that have them.
     - `warmup_steps`: call n has the rate `learning_rate`·min(n / warmup_steps, 1): the first call moves nothing.
+    - `schedule`: what the rate does after that: `constant`, or `cosine` or `linear`, which reach 0 at the last step.
+    - `max_gradient_norm`: gradients whose norm, that of all together, is larger are scaled down to it.
     - `evaluate_every`: steps between test losses and accuracies (the train loss is kept at every step).
     - `checkpoint_every`, `log_checkpoints`, `checkpoint_steps`: a checkpoint every so many steps, at 1, 2, 4, … below
       that, and at further steps by name; the first and the last step always have one.
@@ -32,12 +38,16 @@ class TrainingConfig(Config):
 
     section: ClassVar[str] = "training"
     steps: int = Field(default=20_000, ge=1, le=10**9)
+    optimizer: str = "adamw"
+    optimizer_options: dict[str, float] = Field(default={})
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1.0, ge=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.98, ge=0, lt=1)
     epsilon: float = Field(default=1e-8, gt=0)
     warmup_steps: int = Field(default=10, ge=0)
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    max_gradient_norm: float | None = Field(default=None, gt=0)
     evaluate_every: int = Field(default=10, ge=1)
     checkpoint_every: int = Field(default=100, ge=1)
     log_checkpoints: bool = True
@@ -47,23 +57,27 @@ class TrainingConfig(Config):
     device: str = "cpu"
     threads: int | None = Field(default=None, ge=1, le=1024)
 
-    # What may change when a run is continued: nothing here alters the path of the weights.
-    free_on_resume: ClassVar[tuple[str, ...]] = (
-        "steps",
-        "evaluate_every",
-        "checkpoint_every",
-        "log_checkpoints",
-        "checkpoint_steps",
-        "save_every",
-    )
+    @property
+    def free_on_resume(self) -> tuple[str, ...]:
+        """What may change when a run is continued: nothing here alters the path of the weights."""
+        kept = ("evaluate_every", "checkpoint_every", "log_checkpoints", "checkpoint_steps", "save_every")
+        # A schedule that ends at the last step has other rates where that is another.
+        return ("steps", *kept) if self.schedule == "constant" else kept
 
     def rate(self, step: int) -> float:
         """The learning rate of optimizer call `step`.
 
         >>> [TrainingConfig().rate(step) for step in (0, 5, 10, 1000)]
         [0.0, 0.0005, 0.001, 0.001]
+        >>> recipe = TrainingConfig(steps=110, learning_rate=1.0, schedule="linear")
+        >>> [recipe.rate(step) for step in (5, 10, 60, 110)]
+        [0.5, 1.0, 0.5, 0.0]
         """
-        return self.learning_rate * (min(step / self.warmup_steps, 1.0) if self.warmup_steps else 1.0)
+        rate = self.learning_rate * (min(step / self.warmup_steps, 1.0) if self.warmup_steps else 1.0)
+        if self.schedule == "constant":
+            return rate
+        gone = min(max(step - self.warmup_steps, 0) / max(self.steps - self.warmup_steps, 1), 1.0)
+        return rate * ((1 + math.cos(math.pi * gone)) / 2 if self.schedule == "cosine" else 1 - gone)
 
     def keeps(self, step: int) -> bool:
         """Whether `step` gets a checkpoint.

@@ -16,7 +16,6 @@ from grokinterp.runs import (
     Run,
     RunConfig,
     RunFolder,
-    TrainingConfig,
     load_run,
     refusals_explained,
     require_memory,
@@ -176,7 +175,7 @@ def _differences(old: RunConfig, new: RunConfig, threads: int | None) -> list[st
         if section == "training":
             # What counts is the number that was used; not to name one is to go on with it.
             before["threads"], after["threads"] = threads, after["threads"] or threads
-        free = TrainingConfig.free_on_resume if section == "training" else ()
+        free = new.recipe.free_on_resume if section == "training" else ()
         found += [
             f"{section}.{key} {before[key]} → {after[key]}"
             for key in before
@@ -212,7 +211,7 @@ def _loop(
             save = keep or step % settings.save_every == 0 or stopping
             if save or "test_loss" in metrics:
                 # What a run is continued from is finite; at a rate too high moments overflow, and nothing moves on.
-                _require_finite(metrics, trainer.first_not_finite(), folder)
+                _require_finite(metrics, trainer.first_not_finite(step), folder)
             if keep:
                 folder.write_checkpoint(step, trainer.weights())
                 for callback in callbacks:

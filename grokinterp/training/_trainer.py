@@ -14,6 +14,7 @@ from grokinterp.runs import RunConfig, Tensors, checked_weights
 from grokinterp.tasks import Task
 
 from ._loss import accuracy, cross_entropy
+from ._optimizers import build_optimizer, leaves_of, restored, state_of, template_of
 
 logger = logging.getLogger("grokinterp")
 
@@ -44,15 +45,7 @@ class Trainer:
         # Noise spoils train pairs alone: on the test pairs the labels are the answers.
         self._labels = {name: torch.from_numpy(task.labels)[pairs].to(device) for name, pairs in chosen.items()}
         self._trained = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
-        settings = config.recipe
-        self.optimizer = torch.optim.AdamW(
-            self._trained.values(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.epsilon,
-            fused=device.type in ("cpu", "cuda", "mps"),
-        )
+        self.optimizer = build_optimizer(list(self._trained.values()), config.recipe)
         self._loss: torch.Tensor | None = None
 
     def logits(self, pairs: str) -> Float[torch.Tensor, "pair out"]:
@@ -81,6 +74,8 @@ class Trainer:
             group["lr"] = self.config.recipe.rate(step)
         self.optimizer.zero_grad()
         self._loss.backward()
+        if self.config.recipe.max_gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._trained.values(), self.config.recipe.max_gradient_norm)
         self.optimizer.step()
         self._loss = None
 
@@ -88,24 +83,14 @@ class Trainer:
         return {name: parameter.detach() for name, parameter in self.model.named_parameters()}
 
     def state(self, step: int) -> Tensors:
-        """Weights and optimizer moments before call `step`."""
-        moments = {
-            f"{moment}.{name}": self.optimizer.state[parameter][moment]
-            for name, parameter in self._trained.items()
-            if step > 0
-            for moment in ("exp_avg", "exp_avg_sq")
-        }
+        """Weights, and what the optimizer keeps, before call `step`."""
         weights = {f"weights.{name}": value for name, value in self.weights().items()}
-        return {"step": torch.tensor(step), **weights, **moments}
+        return {"step": torch.tensor(step), **weights, **state_of(self.optimizer, self._trained, step)}
 
-    def first_not_finite(self) -> dict[str, float]:
+    def first_not_finite(self, step: int) -> dict[str, float]:
         """The first weight or moment that holds NaN or infinity, by its name in the state, and that number."""
-        moments = {
-            f"{moment}.{name}": values[moment]
-            for name, parameter in self._trained.items()
-            if (values := self.optimizer.state.get(parameter))
-            for moment in ("exp_avg", "exp_avg_sq")
-        }
+        kept = state_of(self.optimizer, self._trained, step)
+        moments = {name: value for name, value in kept.items() if value.is_floating_point()}
         tensors = {f"weights.{name}": value for name, value in self.weights().items()} | moments
         # The largest of all at once, which costs a twentieth of a step; NaN is passed on.
         if math.isfinite(torch.nn.utils.get_total_norm(list(tensors.values()), norm_type=math.inf)):
@@ -118,21 +103,25 @@ class Trainer:
         step = _step_of(state, path)
         weights = {name.removeprefix("weights."): w for name, w in state.items() if name.startswith("weights.")}
         weights = checked_weights(weights, self.config.model, self.task, path)
-        moments = {
-            moment: {name: _moment(state, f"{moment}.{name}", w, path) for name, w in self._trained.items()}
-            for moment in ("exp_avg", "exp_avg_sq")
-            if step > 0
-        }
+        kept = self._kept(state, path) if step > 0 else {}
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(weights[name])
-        for name, parameter in self._trained.items():
-            if step > 0:
-                self.optimizer.state[parameter] = {
-                    "step": torch.tensor(float(step), device=parameter.device),
-                    **{moment: values[name].to(parameter.device) for moment, values in moments.items()},
-                }
+        for name, (template, saved) in kept.items():
+            parameter = self._trained[name]
+            self.optimizer.state[parameter] = restored(template, saved, step, parameter.device)
         return step
+
+    def _kept(self, state: Tensors, path: Path) -> dict[str, tuple[dict[str, Any], Tensors]]:
+        """Parameter → what its optimizer keeps of it, as after a first call and as it was saved."""
+        kept = {}
+        for name, template in template_of(self._trained, self.config.recipe).items():
+            saved = {key.removesuffix(f".{name}"): x for key, x in state.items() if key.endswith(f".{name}")}
+            del saved["weights"]
+            for leaf, value in leaves_of(template).items():
+                _require_like(saved.get(leaf), value, f"{leaf}.{name}", path)
+            kept[name] = template, saved
+        return kept
 
 
 _RESTORE = "restore it from a copy, or train anew in another folder"
@@ -145,11 +134,10 @@ def _step_of(state: Tensors, path: Path) -> int:
     return int(step)
 
 
-def _moment(state: Tensors, name: str, parameter: torch.Tensor, path: Path) -> torch.Tensor:
-    moment = state.get(name)
-    if moment is None:
+def _require_like(saved: torch.Tensor | None, needed: torch.Tensor, name: str, path: Path) -> None:
+    """Refuse what an optimizer of this kind does not keep."""
+    if saved is None:
         raise GrokinterpError(f"{path} lacks {name}; {_RESTORE}")
-    if moment.shape != parameter.shape or moment.dtype != parameter.dtype or not torch.isfinite(moment).all():
-        found, needed = f"{moment.dtype} {tuple(moment.shape)}", f"{parameter.dtype} {tuple(parameter.shape)}"
-        raise GrokinterpError(f"{path}: {name} is {found}, not finite numbers of {needed}; {_RESTORE}")
-    return moment
+    if saved.shape != needed.shape or saved.dtype != needed.dtype or not torch.isfinite(saved).all():
+        found, wanted = f"{saved.dtype} {tuple(saved.shape)}", f"{needed.dtype} {tuple(needed.shape)}"
+        raise GrokinterpError(f"{path}: {name} is {found}, not finite numbers of {wanted}; {_RESTORE}")

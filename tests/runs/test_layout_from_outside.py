@@ -17,7 +17,7 @@ from grokinterp.runs.importers import Contents, Layout, register_layout
 from grokinterp.runs.importers._route import layouts
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "add-a-layout.md"
-CODE = re.search(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)
+CODE = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 @pytest.fixture
