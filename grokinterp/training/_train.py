@@ -22,7 +22,7 @@ from grokinterp.runs import (
 )
 from grokinterp.tasks import Task
 
-from ._callbacks import Callback
+from ._callbacks import Callback, Function, OnStep
 from ._environment import describe_environment, resolve_device
 from ._interrupt import DeferredInterrupt
 from ._trainer import Trainer
@@ -33,7 +33,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | OnStep] = (),
     progress: bool = True,
 ) -> Run:
     """Train a network and keep its checkpoints in the run folder `out`.
@@ -44,7 +44,8 @@ def train(
     - `out`: the run folder; it must not hold a run unless `resume`.
     - `resume`: continue from the last saved state, or start if there is none yet. The weights afterwards are those of a
       run that was never stopped, bit for bit on the same machine and number of threads.
-    - `callbacks`: told of every step, checkpoint and the end.
+    - `callbacks`: told of every step, checkpoint and the end, see `Callback`; a plain function is told of every step
+      and its metrics. One that returns True ends the training cleanly.
     - `progress`: show a progress bar.
 
     **Raises** `GrokinterpError` for a configuration that does not fit, a folder that already holds a run, a full disk,
@@ -60,11 +61,12 @@ def train(
     config = RunConfig.preset(config) if isinstance(config, str) else config
     if config is None and not folder.record_path.exists():
         raise GrokinterpError(f"{folder.path} holds no run to continue; name a preset to start one")
+    told = [callback if isinstance(callback, Callback) else Function(callback) for callback in callbacks]
     # Held from before the first look into the folder: what is there decides with what it is gone on.
     with folder.held():
-        _train_in(folder, config, resume, callbacks, progress)
+        _train_in(folder, config, resume, told, progress)
     run = load_run(folder.path)
-    for callback in callbacks:
+    for callback in told:
         callback.on_end(run)
     return run
 
@@ -194,6 +196,9 @@ def _loop(
 ) -> None:
     settings = config.recipe
     folder.truncate_metrics(start)
+    for callback in callbacks:
+        callback.on_start(trainer.model, trainer.task)
+    is_enough = False
     bar = tqdm(total=settings.steps, initial=start, disable=not progress, unit="step", desc="training")
     # The outermost: closing the metrics writes what is left of them, and may be refused too.
     with (
@@ -206,7 +211,7 @@ def _loop(
             last = step == settings.steps
             metrics = trainer.losses(step, evaluate=last or step % settings.evaluate_every == 0)
             _require_finite(metrics, {name: metrics.get(name, 0.0) for name in ("train_loss", "test_loss")}, folder)
-            keep = settings.keeps(step)
+            keep = settings.keeps(step) or is_enough
             stopping = interrupt.requested
             save = keep or step % settings.save_every == 0 or stopping
             if save or "test_loss" in metrics:
@@ -223,9 +228,11 @@ def _loop(
                 folder.write_state(trainer.state(step))
             if stopping:
                 raise KeyboardInterrupt(f"stopped at step {step}")
+            if is_enough:
+                break
             metrics_file.write(json.dumps(metrics) + "\n")
-            for callback in callbacks:
-                callback.on_step(step, metrics)
+            # All are told, also of the step at which one has enough.
+            is_enough = True in [callback.on_step(step, metrics) for callback in callbacks]
             if last:
                 break
             trainer.update(step)
