@@ -16,7 +16,7 @@ from ._stated import StatedTraining
 
 
 class TrainingConfig(Config):
-    """Full-batch training on the float64 cross-entropy over the network's outputs. Defaults: Nanda et al. 2023.
+    """Training on the float64 cross-entropy over the network's outputs. Defaults: Nanda et al. 2023, full batch.
 
     **Arguments:**
 
@@ -26,6 +26,8 @@ class TrainingConfig(Config):
     - `learning_rate`, `weight_decay`, `beta1`, `beta2`, `epsilon`: for the optimizers that have them.
     - `warmup_steps`: call n has the rate `learning_rate`·min(n / warmup_steps, 1): the first call moves nothing.
     - `schedule`: what the rate does after that: `constant`, or `cosine` or `linear`, which reach 0 at the last step.
+    - `batch_size`, `batch_seed`: train pairs per call; by default all. Each time through, they are drawn in another
+      order, which seed and number of the time decide alone, so that a stopped run goes on with the same ones.
     - `max_gradient_norm`: gradients whose norm, that of all together, is larger are scaled down to it.
     - `evaluate_every`: steps between test losses and accuracies (the train loss is kept at every step).
     - `checkpoint_every`, `log_checkpoints`, `checkpoint_steps`: a checkpoint every so many steps, at 1, 2, 4, … below
@@ -48,6 +50,8 @@ class TrainingConfig(Config):
     warmup_steps: int = Field(default=10, ge=0)
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     max_gradient_norm: float | None = Field(default=None, gt=0)
+    batch_size: int | None = Field(default=None, ge=1)
+    batch_seed: int = Field(default=0, ge=0, lt=2**63)
     evaluate_every: int = Field(default=10, ge=1)
     checkpoint_every: int = Field(default=100, ge=1)
     log_checkpoints: bool = True

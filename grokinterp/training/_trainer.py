@@ -5,8 +5,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
 from grokinterp.models import FastForward, hooked_network, not_covered_by_fast_forward
@@ -20,7 +21,7 @@ logger = logging.getLogger("grokinterp")
 
 
 class Trainer:
-    """A network in training on all train pairs at once.
+    """A network in training, on all train pairs at once or on batches of them.
 
     - `losses(step)` evaluates the state before optimizer call `step`; `update(step)` makes that call.
     - `state()` and `restore()` hold everything the next steps depend on.
@@ -42,6 +43,7 @@ class Trainer:
         if self._fast:
             inputs = {name: [symbols[pairs].to(device) for symbols in task.inputs] for name, pairs in chosen.items()}
             self._pairs = {name: self._fast.batch(*symbols) for name, symbols in inputs.items()}
+            self._symbols = inputs["train"]
         # Noise spoils train pairs alone: on the test pairs the labels are the answers.
         self._labels = {name: torch.from_numpy(task.labels)[pairs].to(device) for name, pairs in chosen.items()}
         self._trained = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
@@ -55,17 +57,41 @@ class Trainer:
         return self.model(self._tokens[pairs])[:, -1]
 
     def losses(self, step: int, *, evaluate: bool) -> dict[str, Any]:
-        """Train loss at `step`, with the test loss and both accuracies if `evaluate`."""
-        logits = self.logits("train")
-        self._loss = cross_entropy(logits, self._labels["train"])
+        """Train loss at `step`, with the test loss and both accuracies if `evaluate`.
+
+        With batches it is the loss of the batch, and where it is evaluated that of all train pairs.
+        """
+        batch = self._batch(step)
+        if batch is None:
+            logits = self.logits("train")
+            self._loss = cross_entropy(logits, self._labels["train"])
+        else:
+            self._loss = cross_entropy(self._logits_of(batch), self._labels["train"][batch])
         metrics: dict[str, Any] = {"step": step, "train_loss": self._loss.item()}
         if evaluate:
             with torch.no_grad():
+                if batch is not None:
+                    logits = self.logits("train")
+                    metrics["train_loss"] = cross_entropy(logits, self._labels["train"]).item()
                 test_logits = self.logits("test")
                 metrics["test_loss"] = cross_entropy(test_logits, self._labels["test"]).item()
                 metrics["train_accuracy"] = accuracy(logits, self._labels["train"])
                 metrics["test_accuracy"] = accuracy(test_logits, self._labels["test"])
         return metrics | {"learning_rate": self.config.recipe.rate(step)}
+
+    def _batch(self, step: int) -> Int[torch.Tensor, " batch"] | None:
+        """Which of the train pairs call `step` is made with; None for all."""
+        size, n_train = self.config.recipe.batch_size, len(self._labels["train"])
+        if size is None or size >= n_train:
+            return None
+        time, nth = divmod(step, math.ceil(n_train / size))
+        order = np.random.default_rng([self.config.recipe.batch_seed, time]).permutation(n_train)
+        return torch.from_numpy(order[nth * size : (nth + 1) * size]).to(self._labels["train"].device)
+
+    def _logits_of(self, batch: Int[torch.Tensor, " batch"]) -> Float[torch.Tensor, "batch out"]:
+        if self._fast:
+            return self._fast(self._fast.batch(*(symbols[batch] for symbols in self._symbols)))
+        return self.model(self._tokens["train"][batch])[:, -1]
 
     def update(self, step: int) -> None:
         """Optimizer call number `step`, with the gradient of the last `losses`."""

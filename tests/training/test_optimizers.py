@@ -12,7 +12,8 @@ import torch
 import grokinterp
 from grokinterp.errors import GrokinterpError
 from grokinterp.runs import RunConfig, TrainingConfig, load_run, read_tensors
-from grokinterp.training import Optimizer, register_optimizer, train
+from grokinterp.tasks import Task
+from grokinterp.training import Optimizer, Trainer, register_optimizer, train
 from grokinterp.training._optimizers import optimizers
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "add-an-optimizer.md"
@@ -159,3 +160,35 @@ def test_what_goes_wrong_is_said_in_one_line(lookahead: Optimizer, tiny_config, 
     says = "the optimizer keeps name of type str: tensors and numbers can be saved; keep those"
     with pytest.raises(GrokinterpError, match=says):
         train(RunConfig.with_settings(tiny_config, ["training.optimizer=keeps"]), tmp_path / "e", progress=False)
+
+
+@pytest.mark.parametrize("size", [7, 14, 10_000])
+@pytest.mark.parametrize("architecture", ["transformer", "mlp"])
+def test_batches_go_through_all_pairs_and_are_the_same_after_a_stop(size, architecture, tmp_path: Path):
+    plain = {"transformer": [], "mlp": ["model.architecture=mlp", "task.equals_token=false"]}[architecture]
+    config = RunConfig().with_settings(
+        ["task.p=7", "task.train_fraction=0.5", "training.steps=40", "training.threads=1", *plain]
+    )
+    batches = config.with_settings([f"training.batch_size={size}"])
+    whole = train(batches, tmp_path / "whole", progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(batches, tmp_path / "killed", callbacks=[Kill()], progress=False)
+    train(None, tmp_path / "killed", resume=True, progress=False)
+    same_files(whole.path, tmp_path / "killed")
+    trainer = Trainer(batches, Task(config.task), torch.device("cpu"))
+    n_train = len(Task(config.task).split.train)
+    if size > n_train:
+        assert trainer._batch(3) is None
+        full = train(config, tmp_path / "full", progress=False)
+        assert (full.path / "metrics.jsonl").read_bytes() == (whole.path / "metrics.jsonl").read_bytes()
+        return
+    calls = -(-n_train // size)
+    for time in range(2):
+        drawn = torch.cat([trainer._batch(time * calls + nth) for nth in range(calls)])
+        assert sorted(drawn.tolist()) == list(range(n_train))
+    assert trainer._batch(0).tolist() != trainer._batch(calls).tolist()
+    # The loss of a step that is evaluated is that of all train pairs.
+    row = whole.metrics.iloc[40]
+    assert row["train_loss"] == pytest.approx(
+        grokinterp.analysis.measure(whole.snapshot(), ())[0]["train_loss"], rel=1e-2
+    )
