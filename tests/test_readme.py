@@ -33,6 +33,7 @@ from grokinterp.models import ModelConfig, hooked_network, initial_weights
 from grokinterp.report import browser_needed
 from grokinterp.runs import LAYOUTS, PRESETS, RunConfig
 from grokinterp.tasks import OPERATIONS, Task, TaskConfig
+from grokinterp.training._optimizers import optimizers
 from grokinterp.verdict._mechanism import RELATED
 from grokinterp.verdict._verdict import HOW, HOW_OF_SQUARES
 
@@ -299,6 +300,7 @@ def test_all_code_is_of_a_kind_that_is_checked():
         *CALLS,
         *PRESETS,
         *OPERATIONS,
+        *optimizers.names,
         *LAYOUTS,
         *LABELS,
         *RELATED,

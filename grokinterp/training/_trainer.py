@@ -61,21 +61,18 @@ class Trainer:
 
         With batches it is the loss of the batch, and where it is evaluated that of all train pairs.
         """
-        batch = self._batch(step)
-        if batch is None:
-            logits = self.logits("train")
-            self._loss = cross_entropy(logits, self._labels["train"])
-        else:
-            self._loss = cross_entropy(self._logits_of(batch), self._labels["train"][batch])
+        batch, labels = self._batch(step), self._labels["train"]
+        logits = self.logits("train") if batch is None else self._logits_of(batch)
+        self._loss = cross_entropy(logits, labels if batch is None else labels[batch])
         metrics: dict[str, Any] = {"step": step, "train_loss": self._loss.item()}
         if evaluate:
             with torch.no_grad():
                 if batch is not None:
                     logits = self.logits("train")
-                    metrics["train_loss"] = cross_entropy(logits, self._labels["train"]).item()
+                    metrics["train_loss"] = cross_entropy(logits, labels).item()
                 test_logits = self.logits("test")
                 metrics["test_loss"] = cross_entropy(test_logits, self._labels["test"]).item()
-                metrics["train_accuracy"] = accuracy(logits, self._labels["train"])
+                metrics["train_accuracy"] = accuracy(logits, labels)
                 metrics["test_accuracy"] = accuracy(test_logits, self._labels["test"])
         return metrics | {"learning_rate": self.config.recipe.rate(step)}
 
