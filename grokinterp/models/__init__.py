@@ -13,6 +13,10 @@ from ._layouts import name_in_3 as name_in_3
 from ._mlp import hooked_mlp as hooked_mlp
 from ._network import hooked_network as hooked_network
 from ._normalization import normalized as normalized
+from ._objectives import Objective as Objective
+from ._objectives import accuracy as accuracy
+from ._objectives import cross_entropy as cross_entropy
+from ._objectives import objectives as objectives
 from ._transformer import hooked_transformer as hooked_transformer
 from ._weights import initial_weights as initial_weights
 from ._weights import misfit as misfit

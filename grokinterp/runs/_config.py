@@ -16,13 +16,15 @@ from ._stated import StatedTraining
 
 
 class TrainingConfig(Config):
-    """Training on the float64 cross-entropy over the network's outputs. Defaults: Nanda et al. 2023, full batch.
+    """How a network is trained, on the loss over its outputs. Defaults: Nanda et al. 2023, full batch, in float64.
 
     **Arguments:**
 
     - `steps`: optimizer calls; step n is the state before call n, so step 0 is the initialisation.
     - `optimizer`: `adamw`, `adam` (weight decay as L2, in the gradient), `sgd`, or one that was registered
       (`grokinterp.training.register_optimizer`); `optimizer_options`: settings that it alone has, such as `momentum`.
+    - `objective`: `cross-entropy` or `mse`, the mean of (logit − 1)² at the answer and logit² elsewhere; `loss_dtype`:
+      its precision. Analyses and verdict measure the cross-entropy of every network, in float64.
     - `learning_rate`, `weight_decay`, `beta1`, `beta2`, `epsilon`: for the optimizers that have them.
     - `warmup_steps`: call n has the rate `learning_rate`·min(n / warmup_steps, 1): the first call moves nothing.
     - `schedule`: what the rate does after that: `constant`, or `cosine` or `linear`, which reach 0 at the last step.
@@ -40,6 +42,8 @@ class TrainingConfig(Config):
 
     section: ClassVar[str] = "training"
     steps: int = Field(default=20_000, ge=1, le=10**9)
+    objective: str = "cross-entropy"
+    loss_dtype: Literal["float64", "float32"] = "float64"
     optimizer: str = "adamw"
     optimizer_options: dict[str, float] = Field(default={})
     learning_rate: float = Field(default=1e-3, gt=0)

@@ -1,8 +1,9 @@
-"""Floor 5: the loop, optimizer, losses and callbacks."""
+"""Floor 5: the loop, optimizers and callbacks."""
+
+from grokinterp.models import accuracy as accuracy
+from grokinterp.models import cross_entropy as cross_entropy
 
 from ._callbacks import Callback as Callback
-from ._loss import accuracy as accuracy
-from ._loss import cross_entropy as cross_entropy
 from ._optimizers import Optimizer as Optimizer
 from ._optimizers import register_optimizer as register_optimizer
 from ._record import Recorder as Recorder

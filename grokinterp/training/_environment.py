@@ -9,7 +9,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.runs import Environment
 
 
-def describe_environment(device: torch.device, threads: int) -> Environment:
+def describe_environment(device: torch.device, threads: int, loss_dtype: str = "float64") -> Environment:
     """Versions, processor, threads and dtypes, for run.json."""
     packages = ("grokinterp", "torch", "transformer-lens", "numpy")
     return Environment(
@@ -18,7 +18,7 @@ def describe_environment(device: torch.device, threads: int) -> Environment:
         cpu_capability=torch.backends.cpu.get_cpu_capability(),
         device=str(device),
         threads=threads,
-        dtype={"weights": "float32", "loss": "float64"},
+        dtype={"weights": "float32", "loss": loss_dtype},
     )
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import ModelConfig
+from grokinterp.models import ModelConfig, accuracy, cross_entropy
 from grokinterp.runs import OwnModel, Run, RunConfig, RunFolder, Snapshot, StatedTraining, load_run
 from grokinterp.tasks import Task
 
 from ._environment import describe_environment
-from ._loss import accuracy, cross_entropy
 
 Metrics = dict[str, float]
 _LAYOUT = "recorded"

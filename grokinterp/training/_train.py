@@ -98,7 +98,7 @@ def _train_in(
         # The line of the last step is the last thing a run writes.
         if _written(folder, start)[-1:] == [config.recipe.steps] == [start]:
             return
-        now = describe_environment(device, torch.get_num_threads())
+        now = describe_environment(device, torch.get_num_threads(), config.recipe.loss_dtype)
         environment = before.continued(start, now) if before else now
         split = {"hash": task.split.hash, "train": len(task.split.train), "test": len(task.split.test)}
         folder.write_record(

@@ -10,11 +10,10 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import FastForward, hooked_network, not_covered_by_fast_forward
+from grokinterp.models import FastForward, accuracy, hooked_network, not_covered_by_fast_forward, objectives
 from grokinterp.runs import RunConfig, Tensors, checked_weights
 from grokinterp.tasks import Task
 
-from ._loss import accuracy, cross_entropy
 from ._optimizers import build_optimizer, leaves_of, restored, state_of, template_of
 
 logger = logging.getLogger("grokinterp")
@@ -29,6 +28,7 @@ class Trainer:
 
     def __init__(self, config: RunConfig, task: Task, device: torch.device) -> None:
         self.config, self.task = config, task
+        self._objective = objectives[config.recipe.objective]
         self.model = hooked_network(config.model, task, device=device)
         reason = not_covered_by_fast_forward(config.model, task)
         parameters = dict(self.model.named_parameters())
@@ -63,18 +63,23 @@ class Trainer:
         """
         batch, labels = self._batch(step), self._labels["train"]
         logits = self.logits("train") if batch is None else self._logits_of(batch)
-        self._loss = cross_entropy(logits, labels if batch is None else labels[batch])
+        self._loss = self._loss_of(logits, labels if batch is None else labels[batch])
         metrics: dict[str, Any] = {"step": step, "train_loss": self._loss.item()}
         if evaluate:
             with torch.no_grad():
                 if batch is not None:
                     logits = self.logits("train")
-                    metrics["train_loss"] = cross_entropy(logits, labels).item()
+                    metrics["train_loss"] = self._loss_of(logits, labels).item()
                 test_logits = self.logits("test")
-                metrics["test_loss"] = cross_entropy(test_logits, self._labels["test"]).item()
+                metrics["test_loss"] = self._loss_of(test_logits, self._labels["test"]).item()
                 metrics["train_accuracy"] = accuracy(logits, labels)
                 metrics["test_accuracy"] = accuracy(test_logits, self._labels["test"])
         return metrics | {"learning_rate": self.config.recipe.rate(step)}
+
+    def _loss_of(
+        self, logits: Float[torch.Tensor, "pair out"], labels: Int[torch.Tensor, " pair"]
+    ) -> Float[torch.Tensor, ""]:
+        return self._objective.of(logits, labels, getattr(torch, self.config.recipe.loss_dtype))
 
     def _batch(self, step: int) -> Int[torch.Tensor, " batch"] | None:
         """Which of the train pairs call `step` is made with; None for all."""

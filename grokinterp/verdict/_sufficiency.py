@@ -27,8 +27,8 @@ from grokinterp.analysis import (
     neuron_irreps,
 )
 from grokinterp.fourier import FourierBasis, GroupBasis
+from grokinterp.models import accuracy, cross_entropy
 from grokinterp.runs import Snapshot
-from grokinterp.training import accuracy, cross_entropy
 
 from ._circles import frequency_circularity, require_keys
 from ._replaced import with_embeddings_in

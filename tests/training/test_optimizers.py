@@ -192,3 +192,25 @@ def test_batches_go_through_all_pairs_and_are_the_same_after_a_stop(size, archit
     assert row["train_loss"] == pytest.approx(
         grokinterp.analysis.measure(whole.snapshot(), ())[0]["train_loss"], rel=1e-2
     )
+
+
+def test_objectives_are_settings_of_a_run(tiny_config, tmp_path: Path):
+    runs = {
+        name: train(tiny_config.with_settings([f"training.{name}"]), tmp_path / name, progress=False)
+        for name in ("objective=cross-entropy", "objective=mse", "loss_dtype=float32")
+    }
+    plain, squared, single = runs.values()
+    assert (squared.config.training.objective, single.environment.dtype["loss"]) == ("mse", "float32")
+    snapshot, task = squared.snapshot(), squared.task
+    every = snapshot.fast().logits.double()
+    wanted = torch.nn.functional.one_hot(torch.from_numpy(task.answers.copy()), every.shape[1])
+    errors = (every - wanted).square().mean(dim=1)[torch.from_numpy(task.split.train)]
+    assert squared.metrics.iloc[-1]["train_loss"] == pytest.approx(errors.mean().item(), rel=1e-6)
+    # The same loss to float32's rounding, and another path from there.
+    first = [run.metrics.iloc[0]["train_loss"] for run in (plain, single)]
+    assert first[0] == pytest.approx(first[1], rel=1e-6)
+    assert first[0] != first[1]
+    # What is measured of it is the cross-entropy.
+    assert grokinterp.analyze(squared).final["train_loss"] > 1
+    with pytest.raises(GrokinterpError, match="objective 'hinge': unknown; choose one of cross-entropy, mse"):
+        train(tiny_config.with_settings(["training.objective=hinge"]), tmp_path / "hinge", progress=False)

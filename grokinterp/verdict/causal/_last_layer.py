@@ -18,9 +18,8 @@ from functools import cached_property
 import torch
 from jaxtyping import Float, Int
 
-from grokinterp.models import ACTIVATIONS, FastForward, normalized
+from grokinterp.models import ACTIVATIONS, FastForward, accuracy, cross_entropy, normalized
 from grokinterp.runs import Snapshot
-from grokinterp.training import accuracy, cross_entropy
 
 # Pairs per product: their neurons stay in the processor's cache.
 CHUNK = 2048
