@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from grokinterp.models import hooked_transformer
+from grokinterp.models import cross_entropy, hooked_transformer
 from grokinterp.runs import RunConfig, load_run
 from grokinterp.tasks import Task
-from grokinterp.training import Trainer, cross_entropy
+from grokinterp.training import Trainer
 
 MAINLINE = Path(__file__).parent.parent / "checkpoints" / "nanda-mainline"
 CONFIG = RunConfig.preset("nanda-mainline")

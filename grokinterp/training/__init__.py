@@ -1,8 +1,5 @@
 """Floor 5: the loop, optimizers and callbacks."""
 
-from grokinterp.models import accuracy as accuracy
-from grokinterp.models import cross_entropy as cross_entropy
-
 from ._callbacks import Callback as Callback
 from ._optimizers import Optimizer as Optimizer
 from ._optimizers import register_optimizer as register_optimizer

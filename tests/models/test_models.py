@@ -8,6 +8,7 @@ from grokinterp.errors import GrokinterpError
 from grokinterp.models import (
     FastForward,
     ModelConfig,
+    cross_entropy,
     hooked_network,
     hooked_transformer,
     initial_weights,
@@ -15,7 +16,6 @@ from grokinterp.models import (
     weight_shapes,
 )
 from grokinterp.tasks import Task, TaskConfig
-from grokinterp.training import cross_entropy
 
 SMALL = {"n_heads": 2, "d_head": 8, "d_model": 16, "d_mlp": 24}
 

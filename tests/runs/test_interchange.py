@@ -11,8 +11,9 @@ import torch
 
 import grokinterp
 from grokinterp.errors import GrokinterpError
+from grokinterp.models import cross_entropy
 from grokinterp.runs import Run, RunConfig, as_devinterp, last_position_loss, load_run
-from grokinterp.training import cross_entropy, train
+from grokinterp.training import train
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import hooked_transformer
+from grokinterp.models import cross_entropy, hooked_transformer
 from grokinterp.runs import RunConfig, load_run
 from grokinterp.tasks import Task
-from grokinterp.training import Callback, cross_entropy, train
+from grokinterp.training import Callback, train
 
 
 def files(folder: Path) -> dict[str, bytes]:
