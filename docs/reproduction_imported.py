@@ -111,7 +111,7 @@ def measured_pizza(snapshot: Snapshot) -> tuple[float, ...]:
     return (
         loss(logits, task, "all"),
         sum(sums_of_squared_weights(snapshot.weights).values()) ** 0.5,
-        gradient_symmetricity(snapshot, n=100, seed=42),
+        gradient_symmetricity(snapshot, triples=100, seed=42),
         gradient_symmetricity(snapshot),
         distance_irrelevance(logits, task),
         distance_irrelevance(logits, task, of="runner_up"),

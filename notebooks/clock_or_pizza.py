@@ -188,7 +188,7 @@ if "Nanda et al." in verdicts:
 # %%
 untrained = networks["ordinary attention"].snapshot(0)
 label = grokinterp.find_verdict(networks["ordinary attention"], step=0, full=False, triples=500).label
-{"gradient symmetricity, untrained": round(gradient_symmetricity(untrained, n=2000), 2), "verdict": label}
+{"gradient symmetricity, untrained": round(gradient_symmetricity(untrained, triples=2000), 2), "verdict": label}
 
 # %% [markdown]
 # The rules, their bounds and what the verdict cannot tell are in `docs/verdict.md`.

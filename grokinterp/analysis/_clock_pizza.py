@@ -4,6 +4,7 @@ Both judge only a network that knows the answer: an untrained one has values nea
 """
 
 import random
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -83,7 +84,9 @@ def distance_irrelevance(
     return float(by_distance.std(axis=0).mean() / by_distance.std())
 
 
-def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int = 42) -> float:
+def gradient_symmetricity(
+    snapshot: Snapshot, *, triples: int | None = None, seed: int = 42, n: int | None = None
+) -> float:
     """Mean over triples (a, b, c) of cos(∂Q_abc/∂E_a, ∂Q_abc/∂E_b), Q_abc the logit of c at the last position.
 
     Zhong et al. 2023. E_a and E_b, vectors of d_model numbers, are the embeddings of the tokens at the places of
@@ -91,9 +94,10 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
     multiplies what it reads from them and gives less (the paper's two models: .994 and .334, of 100 triples). A
     gradient that vanishes counts as a cosine of 0; triples where both do are left out, and if none is left it is nan.
 
-    - `n`: how many triples. By default all pairs with all answers c, right or wrong; a number is a sample. The
-      released code's is `n=100`: the list of all triples, a outermost and c innermost, shuffled by Python's `random`.
-    - `seed`: that of the shuffle.
+    - `triples`: how many. By default all pairs with all answers c, right or wrong; a number is a sample. The
+      released code's is `triples=100`: the list of all triples, a outermost and c innermost, shuffled by Python's
+      `random`.
+    - `seed`: that of the shuffle. `n`: the former name of `triples`.
 
     >>> from grokinterp.models import ModelConfig, initial_weights
     >>> from grokinterp.tasks import TaskConfig
@@ -104,14 +108,17 @@ def gradient_symmetricity(snapshot: Snapshot, *, n: int | None = None, seed: int
     """
     task = snapshot.task
     n_triples = task.n_pairs * task.n_answers
-    if n is not None and not 1 <= n <= n_triples:
+    if n is not None:
+        warnings.warn("gradient_symmetricity: n is called triples now", DeprecationWarning, stacklevel=2)
+        triples = n
+    if triples is not None and not 1 <= triples <= n_triples:
         raise GrokinterpError(
-            f"n = {n}: the gradient symmetricity needs 1 to {n_triples:,} triples of {task.name}; "
-            "leave n out to take them all"
+            f"triples = {triples}: the gradient symmetricity needs 1 to {n_triples:,} triples of {task.name}; "
+            "leave triples out to take them all"
         )
-    triples = None if n is None else _shuffled(n_triples, seed)[:n]
+    chosen = None if triples is None else _shuffled(n_triples, seed)[:triples]
     total, count = 0.0, 0
-    for cosines in _cosines(snapshot, triples):
+    for cosines in _cosines(snapshot, chosen):
         total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
 

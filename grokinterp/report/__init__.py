@@ -1,4 +1,4 @@
-"""Floor 7: figures (results in, plotly's `Figure` out, never shown) and the self-contained HTML page."""
+"""Floor 8: figures (results in, plotly's `Figure` out, never shown) and the self-contained HTML page."""
 
 from ._attention import attention_figure as attention_figure
 from ._compare_page import ComparisonPaths as ComparisonPaths

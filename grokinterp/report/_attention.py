@@ -12,19 +12,20 @@ MOST_HEADS = 8
 
 
 def attention_figure(report: Report) -> go.Figure:
-    """Attention from `=` to a over all (a, b), a cell per head of the last layer, its mean above it.
+    """Attention from the last position to a over all (a, b), a cell per head of the last layer, its mean above it.
 
     Nanda et al. 2023, §4.1: each head's attention is a wave of one key frequency.
     """
-    pattern, grid = report.snapshot.pattern, PairGrid.of(report)
+    pattern, grid, positions = report.snapshot.pattern, PairGrid.of(report), report.run.task.positions
+    to_a = pattern[:, :, positions.index("a")]
     heads = min(pattern.shape[1], MOST_HEADS)
     few = f"Of {pattern.shape[1]} heads, the first {heads} are drawn." if pattern.shape[1] > heads else ""
-    figure = new_figure("Attention from =", note=" ".join(filter(None, (grid.note, few))))
+    figure = new_figure(f"Attention from {positions[-1]}", note=" ".join(filter(None, (grid.note, few))))
     for head in range(heads):
         x, y = axis_names(head + 1)
         figure.add_trace(
             go.Heatmap(
-                **grid.heatmap(pattern[:, head, 0]),
+                **grid.heatmap(to_a[:, head]),
                 xaxis=x.replace("axis", ""),
                 yaxis=y.replace("axis", ""),
                 coloraxis="coloraxis",

@@ -125,7 +125,7 @@ def measure_network(
         W_L_in_keys=_share(logit_map_spectrum(snapshot), keys) if structure else float("nan"),
         accounts=found,
         circles=circles,
-        gradient_symmetricity=gradient_symmetricity(snapshot, n=triples) if alike else float("nan"),
+        gradient_symmetricity=gradient_symmetricity(snapshot, triples=triples) if alike else float("nan"),
         triples=triples or every,
         distance_irrelevance=_distance_irrelevance(snapshot) if circular else float("nan"),
         averaged_embeddings=with_averaged_embeddings(snapshot).explained if alike else float("nan"),

@@ -186,8 +186,10 @@ def test_all_triples_and_samples_agree_with_a_gradient_at_a_time(config, monkeyp
         triples = sorted(cosines)  # a outermost, c innermost.
         random.Random(seed).shuffle(triples)
         expected = np.mean([cosines[triple] for triple in triples[:n]])
-        assert gradient_symmetricity(snapshot, n=n, seed=seed) == pytest.approx(expected, abs=1e-10)
-    everything = gradient_symmetricity(snapshot, n=len(cosines))
+        assert gradient_symmetricity(snapshot, triples=n, seed=seed) == pytest.approx(expected, abs=1e-10)
+    with pytest.warns(DeprecationWarning, match="gradient_symmetricity: n is called triples now"):
+        assert gradient_symmetricity(snapshot, n=10) == gradient_symmetricity(snapshot, triples=10)
+    everything = gradient_symmetricity(snapshot, triples=len(cosines))
     assert everything == pytest.approx(gradient_symmetricity(snapshot), abs=1e-12)
 
 
@@ -236,7 +238,7 @@ def test_the_network_of_the_snapshot_stays_as_it_is():
     state = {name: (value, value.clone()) for name, value in snapshot.model.named_parameters()}
     wanted = {name: value.requires_grad for name, value in snapshot.model.named_parameters()}
     with torch.no_grad():  # Nor does it matter whether gradients are on.
-        assert gradient_symmetricity(snapshot, n=3) == gradient_symmetricity(snapshot, n=3)
+        assert gradient_symmetricity(snapshot, triples=3) == gradient_symmetricity(snapshot, triples=3)
     for name, parameter in snapshot.model.named_parameters():
         before, copied = state[name]
         assert parameter is before and parameter.dtype == torch.float32 and torch.equal(parameter, copied)
@@ -255,5 +257,5 @@ def test_a_hook_that_shapes_the_network_is_heeded():
 @pytest.mark.parametrize("n", [0, -1, 126])
 def test_a_sample_of_no_or_too_many_triples_is_refused(n):
     snapshot = random_snapshot(Task(TaskConfig(p=5)))
-    with pytest.raises(GrokinterpError, match=rf"^n = {n}: .* needs 1 to 125 triples of \(a \+ b\) mod 5; leave n out"):
-        gradient_symmetricity(snapshot, n=n)
+    with pytest.raises(GrokinterpError, match=rf"^triples = {n}: .* needs 1 to 125 triples of \(a \+ b\) mod 5; leave"):
+        gradient_symmetricity(snapshot, triples=n)

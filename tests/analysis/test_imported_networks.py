@@ -53,7 +53,7 @@ def test_the_pizza_and_the_clock(
     assert (report.final["all_loss"], report.final["all_accuracy"]) == pytest.approx((loss, 1.0), rel=3e-4)
     assert report.final["sum_of_squared_weights"] ** 0.5 == pytest.approx(norm, rel=1e-4)
     assert report.key_frequencies == keys
-    assert gradient_symmetricity(snapshot, n=100, seed=42) == pytest.approx(of_100, rel=1e-4)
+    assert gradient_symmetricity(snapshot, triples=100, seed=42) == pytest.approx(of_100, rel=1e-4)
     assert gradient_symmetricity(snapshot) == pytest.approx(symmetricity, rel=1e-4)
     assert distance_irrelevance(snapshot.logits, run.task) == pytest.approx(irrelevance, rel=1e-4)
     assert distance_irrelevance(snapshot.logits, run.task, of="runner_up") == pytest.approx(of_wrong, rel=1e-4)

@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from grokinterp.analysis import KeyIrreps, LogitMap, Report
+from grokinterp.analysis import KeyIrreps, LogitMap, Report, mean_attention
 from grokinterp.fourier import FourierBasis
+from grokinterp.models import initial_weights
 from grokinterp.report import (
     attention_figure,
     embedding_circles_figure,
@@ -31,6 +32,8 @@ from grokinterp.report import (
 from grokinterp.report._keys import key_colours, shown_keys
 from grokinterp.report._series import cropped, every_so_many, thinned
 from grokinterp.report._style import KEY_COLOURS, OTHER
+from grokinterp.runs import Snapshot
+from grokinterp.tasks import Task
 
 
 def traces(figure: go.Figure) -> dict[str, go.Scatter]:
@@ -154,6 +157,18 @@ def test_attention_titles_state_the_summary(report: Report) -> None:
     assert len(figure.data) == 2
     np.testing.assert_array_equal(figure.data[1].z, report.snapshot.pattern[:, 1, 0].reshape(7, 7))
     assert f"k = {report.circuit.attention.to_a.irrep[1]}" in figure.layout.annotations[1].text
+
+
+@pytest.mark.parametrize("order", [{"b_first": True}, {"equals_first": True}, {"equals_token": False}], ids=str)
+def test_attention_is_to_a_wherever_a_stands(order: dict[str, bool], report: Report) -> None:
+    config = report.run.config
+    task = Task(config.task.model_copy(update=order))
+    snapshot = Snapshot(40, task, config.model, initial_weights(config.model, task))
+    run = replace(report.run, config=config.model_copy(update={"task": task.config}), split_hash=None)
+    figure = attention_figure(replace(report, run=run, snapshot=snapshot, mean_attention=mean_attention(snapshot)))
+    place, last = task.positions.index("a"), task.positions[-1]
+    np.testing.assert_array_equal(figure.data[1].z, snapshot.pattern[:, 1, place].reshape(7, 7))
+    assert figure.layout.title.text.startswith(f"Attention from {last}")
 
 
 def test_weight_norms_add_up_to_the_total(report: Report) -> None:
