@@ -3,11 +3,9 @@
 Both judge only a network that knows the answer: an untrained one has values near 1 in both.
 """
 
-import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,6 +18,7 @@ from grokinterp.runs import Snapshot
 from grokinterp.tasks import Task
 
 from ._components import Places
+from ._shuffled import first_shuffled
 
 if TYPE_CHECKING:
     from transformer_lens import HookedTransformer
@@ -116,20 +115,12 @@ def gradient_symmetricity(
             f"triples = {triples}: the gradient symmetricity needs 1 to {n_triples:,} triples of {task.name}; "
             "leave triples out to take them all"
         )
-    chosen = None if triples is None else _shuffled(n_triples, seed)[:triples]
+    # A shuffle moves numbers as it moves the triples they stand for.
+    chosen = None if triples is None else torch.from_numpy(first_shuffled(n_triples, seed, triples))
     total, count = 0.0, 0
     for cosines in _cosines(snapshot, chosen):
         total, count = total + float(cosines.sum()), count + len(cosines)
     return total / count if count else float("nan")
-
-
-@lru_cache(maxsize=2)  # A second of Python at p = 113, and a network is measured beside its controls.
-def _shuffled(n_triples: int, seed: int) -> Int[torch.Tensor, " triple"]:
-    # A shuffle moves numbers as it moves the triples they stand for.
-    triples = list(range(n_triples))
-    random.Random(seed).shuffle(triples)
-    # By way of numpy, which reads a list several times faster.
-    return torch.from_numpy(np.array(triples))
 
 
 @contextmanager
