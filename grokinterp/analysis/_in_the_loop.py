@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float, Int
 
 from grokinterp.errors import GrokinterpError
-from grokinterp.models import ModelConfig
+from grokinterp.models import ModelConfig, accuracy, objectives
 from grokinterp.runs import OwnModel
-from grokinterp.tasks import Structure, Task
+from grokinterp.tasks import Task
 
 from ._components import Places, structure_needed
 from ._curves import one_excluded
@@ -27,22 +27,20 @@ from ._losses import DataSet, pairs_of
 Logits = Float[torch.Tensor, "pair out"]
 
 
-@dataclass(frozen=True, eq=False)
 class Progress:
     """What `progress` returns: call it with the logits of all pairs, or with the model.
 
-    - `own`: whose pairs they are, and how the model is called; `keys`: the key frequencies or irreps, None where each
-      call finds its own.
+    - `task`: whose pairs they are; `keys`: the key frequencies or irreps, None where each call finds its own.
     """
 
-    own: OwnModel
-    keys: tuple[int, ...] | None = None
-    _on: dict[torch.device, "_Tables"] = field(default_factory=dict, repr=False)
-    _read: dict[str, ModelConfig | None] = field(default_factory=dict, repr=False)
-
-    @property
-    def task(self) -> Task:
-        return self.own.task
+    def __init__(self, own: OwnModel, keys: tuple[int, ...] | None) -> None:
+        self.task = own.task
+        self.keys = keys
+        self._own = own
+        self._tables: dict[torch.device, _Tables] = {}
+        # How the fast forward reads the model; asked at the first call with one, None where it does not.
+        self._config: ModelConfig | None = None
+        self._is_asked = False
 
     def __call__(self, given: torch.nn.Module | Float[torch.Tensor, "..."]) -> "ProgressAt":
         """The measures of a model, or of its logits.
@@ -61,24 +59,24 @@ class Progress:
             )
         of_answers = logits.detach()[:, : needed[1]]
         device = of_answers.device
-        if device not in self._on:
-            self._on[device] = _Tables.of(self.task, self.keys, device)
-        return ProgressAt(of_answers, self._on[device])
+        if device not in self._tables:
+            self._tables[device] = _Tables.of(self.task, self.keys, device)
+        return ProgressAt(of_answers, self._tables[device])
 
     def _logits_of(self, model: torch.nn.Module) -> Float[torch.Tensor, "pair answer"]:
-        if "config" not in self._read:
-            self._read["config"] = self._fast_config(model)
-        config = self._read["config"]
-        if config is None:
-            return self.own.logits(model)
-        return self.own.known(model, config).fast().logits[:, : self.task.n_answers]
+        if not self._is_asked:
+            self._config = self._fast_config(model)
+            self._is_asked = True
+        if self._config is None:
+            return self._own.logits(model)
+        return self._own.known(model, self._config).fast().logits[:, : self.task.n_answers]
 
     def _fast_config(self, model: torch.nn.Module) -> ModelConfig | None:
         """How the model is read for the fast forward, None where it cannot be or is on another device."""
         if any(parameter.device.type != "cpu" for parameter in model.parameters()):
             return None
         try:
-            found = self.own.snapshot(model)
+            found = self._own.snapshot(model)
         except GrokinterpError:
             return None
         return found.config if found.fast_forward else None
@@ -107,7 +105,6 @@ def progress(
       `Task(TaskConfig(p=113).with_train_pairs(numbers))`, pair (a, b) being number a·p + b.
     - `keys`: the key frequencies (of a group: the numbers of its key irreps), as `find_keys` chooses them at the end of
       a run. By default those that explain more of the logits than chance, found anew at each call, which costs more.
-
     - `inputs`, `names`, `settings`: of the model, as `grokinterp.snapshot` takes them.
 
     **Raises** `GrokinterpError` for a task without a group, for keys that it does not have, and for logits of another
@@ -123,18 +120,8 @@ def progress(
     """
     structure = structure_needed(task)
     chosen = None if keys is None else tuple(keys)
-    _require(chosen or (), structure)
+    structure.require_irreps(chosen or ())
     return Progress(OwnModel.of(task, inputs, names, settings), chosen)
-
-
-def _require(keys: tuple[int, ...], structure: Structure) -> None:
-    last = len(structure.basis.irrep_names) - 1
-    for key in keys:
-        if not 1 <= key <= last:
-            raise GrokinterpError(
-                f"keys = {list(keys)}: {structure.group_name} has no nontrivial {structure.irrep_word} {key}; give "
-                f"numbers from 1 to {last}"
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,17 +129,17 @@ class _Tables:
     """What of a task does not change from step to step, on one device.
 
     - `element`: per pair, that of its answer, −1 where it has none in the group; `counts`: pairs per element.
-    - `projection`: key → P_ρ, which acts along the elements; made when a key is first asked for.
+    - `pairs`, `projection`: of a data set, and of keys (P_ρ, which acts along the elements), made when first asked for.
     """
 
-    task: Task
     places: Places
     keys: tuple[int, ...] | None
     device: torch.device
     element: Int[torch.Tensor, " pair"]
     counts: Int[torch.Tensor, " n"]
     answers: Int[torch.Tensor, " pair"]
-    projections: dict[tuple[int, ...], Float[torch.Tensor, "n n"]] = field(default_factory=dict)
+    _pairs: dict[DataSet, Int[torch.Tensor, " chosen"]] = field(default_factory=dict)
+    _projections: dict[tuple[int, ...], Float[torch.Tensor, "n n"]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, task: Task, keys: tuple[int, ...] | None, device: torch.device) -> "_Tables":
@@ -160,7 +147,7 @@ class _Tables:
         element, counts, answers = (
             torch.from_numpy(np.array(of)).to(device) for of in (places.element, places.counts, task.answers)
         )
-        return cls(task, places, keys, device, element, counts, answers)
+        return cls(places, keys, device, element, counts, answers)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -179,19 +166,15 @@ class _Tables:
 
     def pairs(self, data: DataSet) -> Int[torch.Tensor, " chosen"]:
         if data not in self._pairs:
-            self._pairs[data] = torch.from_numpy(np.array(pairs_of(self.task, data))).to(self.device)
+            self._pairs[data] = torch.from_numpy(np.array(pairs_of(self.places.task, data))).to(self.device)
         return self._pairs[data]
 
-    @cached_property
-    def _pairs(self) -> dict[DataSet, Int[torch.Tensor, " chosen"]]:
-        return {}
-
     def projection(self, keys: tuple[int, ...]) -> Float[torch.Tensor, "n n"]:
-        if keys not in self.projections:
+        if keys not in self._projections:
             basis = self.places.structure.basis
             made = basis.project(np.eye(basis.n), keys, axis=0)
-            self.projections[keys] = torch.from_numpy(made).to(device=self.device, dtype=self.dtype)
-        return self.projections[keys]
+            self._projections[keys] = torch.from_numpy(made).to(device=self.device, dtype=self.dtype)
+        return self._projections[keys]
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,19 +258,22 @@ class ProgressAt:
         t = self._tables
         pairs = t.pairs("train")
         pairs = pairs[t.element[pairs] >= 0]
-        left = self.logits[pairs].to(t.dtype) - self._component(keys)[t.element[pairs]]
-        return float(torch.nn.functional.cross_entropy(left, t.answers[pairs]))
+        return self._loss(self.logits[pairs] - self._component(keys)[t.element[pairs]], pairs)
 
     def _own_loss(self, data: DataSet) -> float:
-        t = self._tables
-        if data != "all" and not t.task.split_is_known:
+        if not self._is_known(data):
             return float("nan")
-        pairs = t.pairs(data)
-        return float(torch.nn.functional.cross_entropy(self.logits[pairs].to(t.dtype), t.answers[pairs]))
+        pairs = self._tables.pairs(data)
+        return self._loss(self.logits[pairs], pairs)
+
+    def _loss(self, logits: Logits, pairs: Int[torch.Tensor, " pair"]) -> float:
+        return objectives["cross-entropy"].of(logits, self._tables.answers[pairs], self._tables.dtype).item()
 
     def _accuracy(self, data: DataSet) -> float:
-        t = self._tables
-        if not t.task.split_is_known:
+        if not self._is_known(data):
             return float("nan")
-        pairs = t.pairs(data)
-        return float((self.logits[pairs].argmax(dim=1) == t.answers[pairs]).to(t.dtype).mean())
+        pairs = self._tables.pairs(data)
+        return accuracy(self.logits[pairs], self._tables.answers[pairs])
+
+    def _is_known(self, data: DataSet) -> bool:
+        return data == "all" or self._tables.places.task.split_is_known

@@ -60,4 +60,5 @@ def cross_entropy(logits: Logits, answers: Labels) -> Float[torch.Tensor, ""]:
 
 def accuracy(logits: Logits, answers: Labels) -> float:
     """Share of the pairs whose largest logit is the answer's."""
-    return (logits.argmax(dim=-1) == answers).double().mean().item()
+    # On the CPU, since not all devices have float64 (mps).
+    return (logits.argmax(dim=-1) == answers).cpu().double().mean().item()

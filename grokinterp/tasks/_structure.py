@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int
 
+from grokinterp.errors import GrokinterpError
 from grokinterp.fourier import FiniteGroup, FourierBasis, GroupBasis
 
 Places = Int[np.ndarray, " n"]
@@ -65,6 +66,19 @@ class Structure:
     def inverts_b(self) -> bool:
         """Whether b counts by its inverse, as in a division."""
         return not np.array_equal(self.inputs_a, self.inputs_b)
+
+    def require_irreps(self, keys: tuple[int, ...]) -> None:
+        """Refuse numbers that are no nontrivial irreps of the group.
+
+        **Raises** `GrokinterpError` with the first that is none.
+        """
+        last = len(self.basis.irrep_names) - 1
+        unknown = [key for key in keys if not 1 <= key <= last]
+        if unknown:
+            raise GrokinterpError(
+                f"keys = {list(keys)}: {self.group_name} has no nontrivial {self.irrep_word} {unknown[0]}; "
+                f"give numbers from 1 to {last}"
+            )
 
     @cached_property
     def group(self) -> FiniteGroup:

@@ -236,12 +236,7 @@ def ablate_frequencies(snapshot: Snapshot, keys: Iterable[int]) -> tuple[Ablatio
     places, chosen = Places.of(snapshot.task), tuple(keys)
     structure = places.structure
     names, plural = structure.basis.irrep_names, structure.irrep_words
-    unknown = [irrep for irrep in chosen if not 0 < irrep < len(names)]
-    if unknown:
-        raise GrokinterpError(
-            f"keys = {list(chosen)}: {structure.group_name} has no nontrivial {structure.irrep_word} {unknown[0]}; "
-            f"give numbers from 1 to {len(names) - 1}"
-        )
+    structure.require_irreps(chosen)
     pairs = snapshot.some_of(np.flatnonzero(places.element >= 0))
     answers, element = torch.from_numpy(snapshot.task.answers[pairs]), places.element[pairs]
     logits, of_logits_by_answer = snapshot.logits_of(pairs).astype(np.float64), mean_logits_by_answer(snapshot)
