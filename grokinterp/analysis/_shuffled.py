@@ -7,6 +7,7 @@ and the first exchange that takes it is the next stop.
 """
 
 import random
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Int
@@ -15,6 +16,7 @@ from jaxtyping import Int
 _DRAWN = 1 << 14
 
 
+@lru_cache(maxsize=4)  # A network is measured beside its controls.
 def first_shuffled(n: int, seed: int, count: int) -> Int[np.ndarray, " count"]:
     """The first `count` of the numbers below n, shuffled by `random.Random(seed)`.
 
