@@ -132,9 +132,10 @@ def test_a_hooked_transformer_is_read_by_its_cfg(kind):
 
 def test_the_model_is_left_as_it_was_and_its_weights_are_copied():
     model = Mlp().train()
+    model.hidden.eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = snapshot(model, PAIRS)
-    assert model.training
+    assert [model.training, model.hidden.training, model.head.training] == [True, False, True]
     logits = found.logits.copy()
     with torch.no_grad():
         model.head.weight.zero_()

@@ -148,7 +148,8 @@ class OwnModel:
         parameter = next(model.parameters(), None)
         device = torch.device("cpu") if parameter is None else parameter.device
         given = (self.task.tokens,) if self.inputs is None else self.inputs
-        was_training = model.training
+        # Parts may be in another mode than the whole, such as a frozen one.
+        modes = [(module, module.training) for module in model.modules()]
         model.eval()
         try:
             with torch.no_grad():
@@ -157,7 +158,8 @@ class OwnModel:
         except Exception as error:
             raise self._not_called(error) from error
         finally:
-            model.train(was_training)
+            for module, mode in modes:
+                module.training = mode
         logits = torch.cat([chunk[:, -1] if chunk.ndim == 3 else chunk for chunk in found])
         if logits.ndim != 2 or len(logits) != self.task.n_pairs or logits.shape[1] < self.task.n_answers:
             raise GrokinterpError(
