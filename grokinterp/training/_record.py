@@ -32,9 +32,8 @@ class Recorder:
         self._own = own
         self._training = StatedTraining(**{"steps": 0, **training})
         self._model: ModelConfig | None = None
-        # Of a run that is gone on with: until its next step is recorded, and what it had listed.
+        # Until the next step of a run that is gone on with is recorded.
         self._goes_on = False
-        self._checksums: Mapping[str, Any] = {}
         if self._folder.record_path.exists():
             self._continue(resume)
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -62,7 +61,7 @@ class Recorder:
             row = _measured(found) | row
         with self._folder.held():
             if self._goes_on:
-                self._folder.truncate_metrics(step)
+                self._forget_from(step)
             if found is not None:
                 self._keep(found)
             _append(self._folder.metrics_path, {"step": step, **row})
@@ -87,7 +86,6 @@ class Recorder:
             raise GrokinterpError(f"{self.path} holds a run on another task, {run.task.name}; choose another folder")
         self._model = run.config.model
         self._training = _stated(run.config)
-        self._checksums = run.folder.read_record().get("checksums", {})
         self._goes_on = True
 
     def _require_later(self, step: int) -> None:
@@ -105,16 +103,21 @@ class Recorder:
                 "folder of its own"
             )
 
+    def _forget_from(self, step: int) -> None:
+        """Leave out what will be recorded again."""
+        self._folder.truncate_metrics(step)
+        before = self._folder.checksums_before(step)
+        self._folder.write_record({**self._folder.read_record(), "checksums": before})
+        for kept in self._folder.steps():
+            if kept >= step:
+                self._folder.checkpoint_path(kept).unlink()
+
     def _keep(self, found: Snapshot) -> None:
         """The checkpoint, and run.json with its checksum."""
-        for step in self._folder.steps() if self._goes_on else ():
-            if step >= found.step:
-                self._folder.checkpoint_path(step).unlink()
         self._folder.write_checkpoint(found.step, dict(found.weights))
         self._training = self._training.model_copy(update={"steps": found.step})
         config = RunConfig(task=self.task.config, model=found.config, training=self._training)
         environment = describe_environment(torch.device("cpu"), torch.get_num_threads())
-        kept = {self._folder.checkpoint_path(step).relative_to(self.path).as_posix() for step in self._folder.steps()}
         self._folder.write_record(
             {
                 "config": config.model_dump(mode="json"),
@@ -125,7 +128,7 @@ class Recorder:
                     "layout": _LAYOUT,
                     "notes": [],
                 },
-                "checksums": {name: value for name, value in self._checksums.items() if name in kept},
+                "checksums": self._folder.checksums_before(found.step),
             }
         )
 

@@ -108,3 +108,16 @@ def test_what_is_given_wrongly_is_said_in_one_line(tmp_path: Path):
 def test_a_run_that_was_trained_here_is_not_recorded_into(tiny_run):
     with pytest.raises(GrokinterpError, match="holds a run that was not recorded; choose another folder"):
         record(tiny_run.path, tiny_run.task, resume=True)
+
+
+def test_what_is_recorded_again_is_forgotten_from_the_first_step_on(tmp_path: Path):
+    trained(record(tmp_path / "run", TASK), range(31))
+    recorder = record(tmp_path / "run", TASK, resume=True)
+    recorder(15, train_loss=1.0)
+    run = recorder.load()
+    assert run.steps == [0, 10]
+    assert list(run.metrics["step"]) == [0, 5, 10, 15]
+    recorder(22, Mine())
+    assert run.steps == [0, 10, 22]
+    listed = list(run.folder.read_record()["checksums"])
+    assert listed == [f"checkpoints/step_0000{step:02}.safetensors" for step in run.steps]
